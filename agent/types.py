@@ -1,0 +1,197 @@
+"""The vocabulary of a conversation: turn, route, draft, answer, and the events of a run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from guardrails import Redacted
+from retrieval.types import Citation, ChunkId, Passage, Scope
+
+
+class RouteKind(StrEnum):
+    """Which kind of turn this is."""
+
+    QUESTION = "question"
+    ACTION = "action"
+    PROGRESS = "progress"
+    SMALL_TALK = "small_talk"
+    HANDOVER = "handover"
+
+
+class Refusal(StrEnum):
+    """Why there is no answer: stable codes of the wire and of `ask --batch`."""
+
+    NO_EVIDENCE = "no_evidence"  # nothing was found at all
+    LOW_CONFIDENCE = "low_confidence"  # calibrated confidence below the threshold
+    NOT_SUPPORTED = "not_supported"  # no drafted sentence survived verification
+    OUT_OF_SCOPE = "out_of_scope"  # an action or request that Embark cannot do yet
+    UPSTREAM = "upstream_unavailable"  # index or model did not answer
+
+
+class Block(StrEnum):
+    """How a released unit stands on the page."""
+
+    SENTENCE = "sentence"
+    STEP = "step"  # item of an ordered list
+    ITEM = "item"  # item of a bullet list
+    CODE = "code"  # fenced code, text without the fence
+    TABLE = "table"  # Markdown table, whole
+    HEADING = "heading"  # short lead-in taken from the page's own heading
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One earlier message, redacted. `role` is `user` or `assistant`."""
+
+    role: str
+    text: Redacted
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the graph is asked: the user's words, redacted, and what was said before."""
+
+    tenant: str
+    thread_id: str
+    run_id: str
+    message_id: str
+    text: Redacted
+    scope: Scope
+    history: tuple[Utterance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Kind of turn, and the question as it stands alone once the conversation is added."""
+
+    kind: RouteKind
+    question: Redacted
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One unit that an answerer proposes: text without `[n]`, and the passages it rests on.
+
+    `markers` are 1-based positions in the passages given to the answerer. `quote` is the verbatim
+    text of the first cited chunk that carries the claim; None lets the verifier find it.
+    """
+
+    text: Redacted
+    markers: tuple[int, ...]
+    block: Block = Block.SENTENCE
+    quote: Redacted | None = None
+    language: str | None = None  # of a code block
+
+
+class Answerer(Protocol):
+    """Passages to drafted units, streamed. Holds no tools. Raises AnswererError when it cannot."""
+
+    @property
+    def name(self) -> str:
+        """Goes into the decision record: `extractive`, or the model's name."""
+        ...
+
+    def draft(
+        self, question: Redacted, passages: Sequence[Passage], history: Sequence[Utterance]
+    ) -> AsyncIterator[Draft]: ...
+
+
+class AnswererError(Exception):
+    """The model did not answer, or answered nonsense; `partial` when some drafts had been given."""
+
+    def __init__(self, message: str, *, partial: bool = False) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """One line of what was looked at, shown also when the answer is refused."""
+
+    chunk_id: ChunkId
+    path: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer or refusal: `text` is what the user sees, with `[n]` markers."""
+
+    text: str
+    refused: bool
+    reason: Refusal | None
+    confidence: float  # calibrated probability that the evidence answers the question
+    citations: tuple[Citation, ...]
+    retrieved: tuple[Retrieved, ...]
+    index_version: str | None
+    answerer: str
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    usage: Mapping[str, int] = field(default_factory=dict)
+    dropped: int = 0  # drafted sentences that verification did not let through
+
+
+# --- the events of a run, in order; `agent/stream.py` turns them into AG-UI -------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    thread_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    step: str  # retrieve | ground | answer
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStarted:
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDelta:
+    """Verified text only, Markdown, separators included: the deltas concatenate to the answer."""
+
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFinished:
+    message_id: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    thread_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """`code` is one of the error codes of the wire protocol."""
+
+    code: str
+    message: str
+
+
+RunEvent = (
+    RunStarted
+    | StepStarted
+    | StepFinished
+    | MessageStarted
+    | MessageDelta
+    | MessageFinished
+    | RunFinished
+    | RunFailed
+)

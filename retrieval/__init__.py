@@ -1,0 +1,1 @@
+"""question -> encode -> Index.search -> rank -> passages -> confidence -> numbered citations."""
