@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from guardrails import Redacted
-from retrieval.types import Citation, ChunkId, Passage, Scope
+from retrieval.types import ChunkId, Citation, Passage, Scope
 
 
 class RouteKind(StrEnum):

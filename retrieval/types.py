@@ -116,6 +116,25 @@ class Citation:
     url: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that one question found in one index version."""
+
+    version: str
+    passages: tuple[Passage, ...]  # for the answerer, best first; several of a page are possible
+    retrieved: tuple[Passage, ...]  # at most 10, best first, the best of each page before seconds
+    confidence: float  # calibrated probability that the passages answer the question
+    features: Mapping[str, float]  # what the confidence was computed from
+
+
+class Retriever(Protocol):
+    """Question to evidence. Thread-safe and synchronous: call it in a worker thread."""
+
+    def retrieve(self, question: Redacted, scope: Scope) -> Evidence:
+        """Raises NoIndexError, MissingTenantError, UnknownFieldError, IndexUnavailableError."""
+        ...
+
+
 class Encoder(Protocol):
     """Text to unit vectors. Thread-safe; deterministic for a given `fingerprint`."""
 
@@ -132,5 +151,5 @@ class Encoder(Protocol):
         ...
 
     def encode_passages(self, texts: Sequence[Redacted]) -> Vector:
-        """Many passages: shape (n, dimension), rows of norm 1; texts beyond the model's window are cut."""
+        """Many passages: shape (n, dimension), rows of norm 1; text beyond the window is cut."""
         ...

@@ -1,0 +1,48 @@
+"""The read side of a versioned index: the current snapshot, leased so that a switch cuts nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from retrieval.index import Index
+from retrieval.types import Chunk, ChunkId
+
+
+class ChunkStore(Protocol):
+    """Text, heading path and anchor of every chunk of one index version, in SQL. Thread-safe."""
+
+    def get(self, ids: Iterable[ChunkId]) -> Mapping[ChunkId, Chunk]:
+        """The chunks that exist, by id; unknown ids are absent."""
+        ...
+
+    def page(self, tenant: str, doc_id: str) -> tuple[Chunk, ...]:
+        """All chunks of one page in order; empty when there is none."""
+        ...
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Every chunk, page by page."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One immutable index version, open for reading."""
+
+    version: str  # `docs__<fingerprint>_<utc>`
+    index: Index
+    chunks: ChunkStore
+
+
+class Library(Protocol):
+    """Hands out the current version. A lease keeps its snapshot open across a switch."""
+
+    def lease(self) -> AbstractContextManager[Snapshot]:
+        """The version that is current now. Raises NoIndexError, IndexUnavailableError."""
+        ...
+
+    def close(self) -> None: ...
