@@ -1,0 +1,196 @@
+"""Every setting that Embark has, its default and its limits; imported by wiring and cli only.
+
+Values come from `embark.layers.load_settings`. Building `Settings(...)` directly reads neither
+files nor the environment, so a test sees exactly what it passes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def default_data_dir() -> Path:
+    """`embark` below the XDG data directory: `$XDG_DATA_HOME`, else `~/.local/share`."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "embark"
+
+
+class _Section(BaseModel):
+    """A table of embark.toml: immutable, and unknown keys are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _WithKey(_Section):
+    """A section that may need a key: named by a file or a variable, never written in a file."""
+
+    api_key: SecretStr | None = None
+    """Only from the environment (such as EMBARK_MODEL__API_KEY)."""
+    api_key_file: Path | None = None
+    """File that holds the key and nothing else."""
+    api_key_env: str | None = None
+    """Name of another environment variable that holds the key."""
+
+    def key(self) -> str | None:
+        """The key, wherever it stands. Raises OSError when `api_key_file` cannot be read."""
+        if self.api_key is not None:
+            return self.api_key.get_secret_value()
+        if self.api_key_file is not None:
+            return self.api_key_file.read_text(encoding="utf-8").strip()
+        return os.environ.get(self.api_key_env) if self.api_key_env else None
+
+
+class SourceSettings(_Section):
+    """One place that documentation comes from."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    kind: Literal["folder", "git", "sitemap"] = "folder"
+    path: Path | None = None
+    """Folder or git checkout; relative to embark.toml."""
+    url: str | None = None
+    """Address of sitemap.xml."""
+    ref: str | None = None
+    """Git branch, tag or commit; the checkout's HEAD when not set."""
+    subdir: str = ""
+    """Part of a git tree to read."""
+    labels: Path | None = None
+    """Rules file that labels pages; relative to embark.toml."""
+    base_url: str | None = None
+    """Public address of the source's root, for links in citations."""
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Self:
+        if self.kind == "sitemap" and not self.url:
+            raise ValueError("a sitemap source needs `url`")
+        if self.kind != "sitemap" and self.path is None:
+            raise ValueError(f"a {self.kind} source needs `path`")
+        return self
+
+
+class IndexSettings(_WithKey):
+    """Where vectors live."""
+
+    kind: Literal["edge", "server"] = "edge"
+    url: str | None = None
+    """Address of the Qdrant server; needed for `server`."""
+    keep: Count = 2
+    """Versions that `embark index gc` leaves."""
+    golden: Path | None = None
+    """Questions with the page that answers them (JSONL): the gate asks them before a switch."""
+
+    @model_validator(mode="after")
+    def _server_has_a_url(self) -> Self:
+        if self.kind == "server" and not self.url:
+            raise ValueError('kind = "server" needs `url`, such as http://127.0.0.1:6333')
+        return self
+
+
+class EncoderSettings(_Section):
+    """The sentence encoder."""
+
+    model: str | None = None
+    """A sentence-transformers name or folder; the packaged all-MiniLM-L6-v2 when not set."""
+    backend: Literal["auto", "openvino", "onnx", "torch"] = "auto"
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Threads of the runtime; 0 leaves it to the runtime."""
+
+
+class ModelSettings(_WithKey):
+    """A chat model behind an OpenAI-compatible address; without one answers are extractive."""
+
+    base_url: str
+    name: str
+    connect_timeout_s: Positive = 5.0
+    first_token_timeout_s: Positive = 30.0
+    total_timeout_s: Positive = 120.0
+    max_output_tokens: Count = 800
+    retries: Annotated[int, Field(ge=0, le=5)] = 2
+
+
+class AnswerSettings(_Section):
+    """When to answer and when to refuse."""
+
+    risk: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
+    """Share of answered questions that may lack a true answer; picks the threshold."""
+    threshold: Fraction | None = None
+    """Least calibrated confidence; overrides `risk`."""
+    passages: Annotated[int, Field(ge=1, le=20)] = 6
+    """Passages handed to the answerer."""
+
+
+class DatabaseSettings(_Section):
+    """Where conversations live."""
+
+    url: SecretStr | None = None
+    """SQLAlchemy address; SQLite in the data folder when not set."""
+
+
+class ServerSettings(_Section):
+    """The HTTP server and its caps."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8765
+    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    allowed_origins: tuple[str, ...] = ()
+    max_streams: Count = 1000
+    max_body_bytes: Count = 262_144
+    max_question_chars: Count = 4_000
+    max_concurrent_answers: Count = 8
+    heartbeat_s: Positive = 15.0
+
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(BaseSettings):
+    """The whole configuration of one process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EMBARK_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] = "default"
+    data_dir: Path = Field(default_factory=default_data_dir)
+    sources: tuple[SourceSettings, ...] = ()
+    index: IndexSettings = IndexSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    model: ModelSettings | None = None
+    answer: AnswerSettings = AnswerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    server: ServerSettings = ServerSettings()
+    suggestions: tuple[str, ...] = ()
+    """Questions that the empty chat page offers."""
+    viewer: dict[str, tuple[str, ...]] | None = None
+    """Labels that `embark ask` holds; without it the command line sees as staff do: everything."""
+    log_level: LogLevel = "info"
+
+    @model_validator(mode="after")
+    def _source_ids_differ(self) -> Self:
+        ids = [source.id for source in self.sources]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources share the id {', '.join(twice)}")
+        return self
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed: `embark.layers` merges file, environment and flags, with origins."""
+        return (init_settings,)
