@@ -1,0 +1,250 @@
+"""RunEvent -> AG-UI 1.0 events: the one translator, on the protocol's own models.
+
+Thirteen of the 31 event types leave here today; `EMITTED` is the whole list that ever may. State on
+the wire is a public projection, never graph state, and citations ride in message metadata, which
+the stock client merges into its message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, assert_never
+
+from ag_ui.core import (
+    PROTOCOL_VERSION,
+    ActivitySnapshotEvent,
+    AssistantMessage,
+    BaseEvent,
+    EventType,
+    Message,
+    MessagesSnapshotEvent,
+    RunErrorEvent,
+    RunFinishedEvent,
+    RunFinishedSuccessOutcome,
+    RunStartedEvent,
+    StateSnapshotEvent,
+    StepFinishedEvent,
+    StepStartedEvent,
+    TextMessageContentEvent,
+    TextMessageEndEvent,
+    TextMessageStartEvent,
+    TokenUsage,
+    UserMessage,
+)
+
+from agent.types import (
+    Answer,
+    MessageDelta,
+    MessageFinished,
+    MessageStarted,
+    RunEvent,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+)
+from retrieval.types import Citation
+
+PageUrl = Callable[[Citation], str]
+"""Where a citation without a public address opens: a page of ours, without the anchor."""
+
+ABSTAINED = "embark.abstained"
+
+EMITTED = frozenset(
+    {
+        EventType.RUN_STARTED,
+        EventType.RUN_FINISHED,
+        EventType.RUN_ERROR,
+        EventType.STEP_STARTED,
+        EventType.STEP_FINISHED,
+        EventType.TEXT_MESSAGE_START,
+        EventType.TEXT_MESSAGE_CONTENT,
+        EventType.TEXT_MESSAGE_END,
+        EventType.TOOL_CALL_START,
+        EventType.TOOL_CALL_ARGS,
+        EventType.TOOL_CALL_END,
+        EventType.TOOL_CALL_RESULT,
+        EventType.STATE_SNAPSHOT,
+        EventType.STATE_DELTA,
+        EventType.MESSAGES_SNAPSHOT,
+        EventType.ACTIVITY_SNAPSHOT,
+        EventType.ACTIVITY_DELTA,
+        EventType.CUSTOM,
+    }
+)
+"""The event types that may ever leave; `RAW` and `REASONING_*` would leak internals."""
+
+ERROR_CODES = frozenset(
+    {
+        "grounding_failed",
+        "auth_expired",
+        "rate_limited",
+        "approval_expired",
+        "approval_invalid",
+        "pending_interrupt",
+        "tool_failed",
+        "upstream_unavailable",
+        "cancelled",
+        "internal",
+    }
+)
+
+_LOOKED_AT = 3  # pages that a refusal names: as many as a reader looks through
+
+
+@dataclass(frozen=True, slots=True)
+class PublicState:
+    """All that a client may know of the state. Field names as on the wire after camel-casing."""
+
+    checklist: tuple[object, ...] = ()
+    next_actions: tuple[object, ...] = ()
+    tour: str | None = None
+    handoff: str | None = None
+    locale: str = "en"
+    consent: dict[str, bool] = field(default_factory=dict)
+
+    def snapshot(self) -> dict[str, Any]:
+        values = asdict(self)
+        values["nextActions"] = values.pop("next_actions")
+        return values
+
+
+class Translator:
+    """Folds one run. A finished message's token usage is kept for `RUN_FINISHED`."""
+
+    def __init__(self, page_url: PageUrl, state: PublicState | None = None) -> None:
+        self._page_url = page_url
+        self._state = state or PublicState()
+        self._usage: list[TokenUsage] = []
+
+    def translate(self, event: RunEvent) -> list[BaseEvent]:
+        """The AG-UI events of one event, in order; never none."""
+        match event:
+            case RunStarted():
+                return [started(event), state_snapshot(self._state)]
+            case StepStarted(step):
+                return [StepStartedEvent(step_name=step)]
+            case StepFinished(step):
+                return [StepFinishedEvent(step_name=step)]
+            case MessageStarted() | MessageDelta() | MessageFinished():
+                return self._message(event)
+            case RunFinished() | RunFailed():
+                return [self._end(event)]
+            case _:
+                assert_never(event)
+
+    def _message(self, event: MessageStarted | MessageDelta | MessageFinished) -> list[BaseEvent]:
+        match event:
+            case MessageStarted(message_id):
+                return [reopening(message_id)]
+            case MessageDelta(message_id, text):
+                return [TextMessageContentEvent(message_id=message_id, delta=text)]
+            case MessageFinished(message_id, answer):
+                self._usage.append(_usage(answer))
+                return self._finished(message_id, answer)
+            case _:
+                assert_never(event)
+
+    def _finished(self, message_id: str, answer: Answer) -> list[BaseEvent]:
+        metadata = answer_metadata(answer, self._page_url)
+        events: list[BaseEvent] = [TextMessageEndEvent(message_id=message_id, metadata=metadata)]
+        if answer.refused:
+            events.append(_abstained(message_id, answer))
+        return events
+
+    def _end(self, event: RunFinished | RunFailed) -> BaseEvent:
+        if isinstance(event, RunFailed):
+            code = event.code if event.code in ERROR_CODES else "internal"
+            return RunErrorEvent(code=code, message=event.message)
+        return RunFinishedEvent(
+            thread_id=event.thread_id,
+            run_id=event.run_id,
+            outcome=RunFinishedSuccessOutcome(type="success"),
+            usage=self._usage or None,
+        )
+
+
+def started(event: RunStarted) -> RunStartedEvent:
+    """`RUN_STARTED` with the protocol version that the models were made from."""
+    return RunStartedEvent(
+        thread_id=event.thread_id, run_id=event.run_id, protocol_version=PROTOCOL_VERSION
+    )
+
+
+def state_snapshot(state: PublicState | None = None) -> StateSnapshotEvent:
+    """`STATE_SNAPSHOT` of the public projection."""
+    return StateSnapshotEvent(snapshot=(state or PublicState()).snapshot())
+
+
+def reopening(message_id: str) -> TextMessageStartEvent:
+    """`TEXT_MESSAGE_START`, also for a message whose beginning a joining client has missed."""
+    return TextMessageStartEvent(message_id=message_id, role="assistant")
+
+
+def messages_snapshot(messages: Sequence[Message]) -> MessagesSnapshotEvent:
+    """`MESSAGES_SNAPSHOT` of the whole conversation, oldest first."""
+    return MessagesSnapshotEvent(messages=list(messages))
+
+
+def user_message(message_id: str, text: str) -> UserMessage:
+    """What the person said, as the server keeps it."""
+    return UserMessage(id=message_id, content=text)
+
+
+def assistant_message(
+    message_id: str, text: str, answer: Answer | None, page_url: PageUrl
+) -> AssistantMessage:
+    """An answer as it reads after a reload; `answer` is None while it is still being written."""
+    metadata = answer_metadata(answer, page_url) if answer else None
+    return AssistantMessage(id=message_id, content=text, metadata=metadata)
+
+
+def answer_metadata(answer: Answer, page_url: PageUrl) -> dict[str, Any]:
+    """What a finished message carries beside its text: its proof, or why there is no answer."""
+    metadata: dict[str, Any] = {
+        "citations": [wire_citation(citation, page_url) for citation in answer.citations],
+        "confidence": round(answer.confidence, 4),
+        "refused": answer.refused,
+    }
+    if answer.reason is not None:
+        metadata["reason"] = answer.reason.value
+    return metadata
+
+
+def wire_citation(citation: Citation, page_url: PageUrl) -> dict[str, Any]:
+    """A citation as data; `url` opens on the cited heading."""
+    page = citation.url or page_url(citation)
+    fragment = f"#{citation.anchor}" if citation.anchor and "#" not in page else ""
+    return {
+        "id": citation.id,
+        "marker": citation.marker,
+        "chunkId": citation.chunk_id,
+        "url": page + fragment,
+        "title": citation.title,
+        "docVersion": citation.doc_version,
+        "quote": citation.quote,
+    }
+
+
+def _abstained(message_id: str, answer: Answer) -> ActivitySnapshotEvent:
+    nearest = list(dict.fromkeys(line.path for line in answer.retrieved))
+    return ActivitySnapshotEvent(
+        message_id=f"{message_id}:abstained",
+        activity_type=ABSTAINED,
+        content={
+            "reason": answer.reason.value if answer.reason else "low_confidence",
+            "lookedFor": nearest[:_LOOKED_AT],
+            "confidence": round(answer.confidence, 4),
+            "offer": {"kind": "person"},
+        },
+    )
+
+
+def _usage(answer: Answer) -> TokenUsage:
+    return TokenUsage(
+        model=answer.answerer,
+        input_tokens=answer.usage.get("input_tokens", 0),
+        output_tokens=answer.usage.get("output_tokens", 0),
+    )
