@@ -86,8 +86,19 @@ class Draft:
     language: str | None = None  # of a code block
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a draft cost: token counts by name, and the malformed units that the model wrote."""
+
+    usage: Mapping[str, int]
+    malformed: int = 0
+
+
 class Answerer(Protocol):
-    """Passages to drafted units, streamed. Holds no tools. Raises AnswererError when it cannot."""
+    """Passages to drafted units, streamed. Holds no tools. Raises AnswererError when it cannot.
+
+    A `Spent` may come at any point of the stream, at most once, and carries no text.
+    """
 
     @property
     def name(self) -> str:
@@ -96,7 +107,7 @@ class Answerer(Protocol):
 
     def draft(
         self, question: Redacted, passages: Sequence[Passage], history: Sequence[Utterance]
-    ) -> AsyncIterator[Draft]: ...
+    ) -> AsyncIterator[Draft | Spent]: ...
 
 
 class AnswererError(Exception):
