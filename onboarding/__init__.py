@@ -1,0 +1,1 @@
+"""events -> features -> profile -> journey -> ranked actions."""

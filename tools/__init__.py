@@ -1,0 +1,1 @@
+"""call -> journal -> approval -> execution -> receipt."""

@@ -1,0 +1,67 @@
+# Needs Python 3.11 or newer and a package index; nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PACKAGES := agent api embark evals guardrails ingest onboarding retrieval tools
+STYLE := ../shared/checks/style_metrics.py
+
+.PHONY: lock setup demo test check format format-check lint types layers style bench soak clean help
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv and install; quick when nothing changed
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Embark needs Python 3.11 or newer; name one: make PYTHON=python3.12 setup")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+demo: setup ## Index Harbor's docs, serve them and open the chat page
+	$(BIN)/embark --config examples/harbor/embark.toml demo $(ARGS)
+
+test: setup ## Run every test
+	$(BIN)/python -m pytest -q $(ARGS)
+
+check: setup format-check lint types layers style test ## Everything that a change must pass
+
+format: setup ## Rewrite the code in the one format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --quiet .
+
+format-check: setup
+	$(BIN)/ruff format --check .
+
+lint: setup
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+layers: setup
+	$(BIN)/lint-imports
+
+style: setup
+	@if [ -f $(STYLE) ]; then \
+		$(BIN)/python $(STYLE) $(PACKAGES) --name embark --header --worst 5 --gate; \
+	else \
+		echo "style metrics: skipped, $(STYLE) is not here"; \
+	fi
+
+bench: setup ## Measure speed and quality; prints tables
+	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup ## Keep the server under load while the index switches
+	$(BIN)/python -m benchmarks soak $(ARGS)
+
+clean: ## Remove the environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: ## Write requirements.lock from the environment: names and versions only
+	@{ echo "# Exact versions that resolve together; made by: make lock"; \
+	$(BIN)/python -m pip freeze --all --exclude-editable --disable-pip-version-check \
+		| sed -E 's/ @ .*//; s/\+cpu$$//' | grep -Ev '^(pip|embark-copilot)(=|$$)' | LC_ALL=C sort -f; } > requirements.lock

@@ -1,0 +1,211 @@
+"""The rules of the house that a type checker cannot hold."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Callable, Iterator
+from importlib.metadata import packages_distributions
+from importlib.resources import files
+from pathlib import Path
+
+import importlinter.api as importlinter
+import pytest
+from importlinter.application.use_cases import lint_imports
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = (
+    "agent",
+    "api",
+    "embark",
+    "evals",
+    "guardrails",
+    "ingest",
+    "onboarding",
+    "retrieval",
+    "tools",
+)
+PICKLES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
+SEEDED = {"Random", "SystemRandom", "default_rng", "Generator", "SeedSequence", "PCG64"}
+DATA = {".md", ".json", ".jsonl", ".toml", ".yaml", ".html", ".css", ".js", ".svg", ".npz"}
+
+Finding = Iterator[tuple[int, str]]
+
+
+def sources(*packages: str) -> Iterator[tuple[Path, ast.Module]]:
+    for package in packages or PACKAGES:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            yield file.relative_to(ROOT), ast.parse(file.read_text(encoding="utf-8"))
+
+
+def offences(rule: Callable[[ast.AST], Finding], *packages: str) -> list[str]:
+    return [
+        f"{file}:{line}: {what}"
+        for file, module in sources(*packages)
+        for node in ast.walk(module)
+        for line, what in rule(node)
+    ]
+
+
+def imported(node: ast.AST) -> Finding:
+    """Absolute module names that an import statement names."""
+    if isinstance(node, ast.Import):
+        yield from ((node.lineno, alias.name) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def importing(*names: str) -> Callable[[ast.AST], Finding]:
+    def rule(node: ast.AST) -> Finding:
+        for line, module in imported(node):
+            if any(module == name or module.startswith(f"{name}.") for name in names):
+                yield line, f"imports {module}"
+
+    return rule
+
+
+def calls(node: ast.AST) -> str | None:
+    return ast.unparse(node.func) if isinstance(node, ast.Call) else None
+
+
+def others(*packages: str) -> list[str]:
+    return [package for package in PACKAGES if package not in packages]
+
+
+def test_imports_point_downwards(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    kept = lint_imports("pyproject.toml", cache_dir=None, no_logo=True)
+    assert kept, capsys.readouterr().out
+
+
+def test_no_contract_has_exceptions() -> None:
+    contracts = importlinter.read_configuration(str(ROOT / "pyproject.toml"))["contracts_options"]
+    assert [contract["name"] for contract in contracts if "ignore_imports" in contract] == []
+    assert len(contracts) >= 1
+
+
+def test_no_other_distribution_claims_our_package_names() -> None:
+    claims = packages_distributions()
+    assert all(set(claims.get(name, [])) <= {"embark-copilot"} for name in PACKAGES)
+
+
+def test_every_package_says_its_arrow() -> None:
+    silent = [p for p in PACKAGES if not ast.get_docstring(_module(p))]
+    assert silent == []
+
+
+def _module(package: str) -> ast.Module:
+    return ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
+
+
+def test_only_guardrails_makes_redacted_text() -> None:
+    def rule(node: ast.AST) -> Finding:
+        if (calls(node) or "").split(".")[-1] == "Redacted" and isinstance(node, ast.Call):
+            yield node.lineno, "makes Redacted from plain text; ask a Redactor"
+
+    assert offences(rule, *others("guardrails")) == []
+    assert offences(rule, "guardrails") != []  # the scan sees what it looks for
+
+
+def test_nothing_is_unpickled() -> None:
+    def rule(node: ast.AST) -> Finding:
+        yield from importing(*PICKLES)(node)
+        if isinstance(node, ast.Call):
+            if calls(node) == "torch.load":
+                yield node.lineno, "torch.load unpickles"
+            for keyword in node.keywords:
+                if keyword.arg in {"allow_pickle", "pickle_fallback", "trust_remote_code"} and not (
+                    isinstance(keyword.value, ast.Constant) and keyword.value.value is False
+                ):
+                    yield node.lineno, f"{keyword.arg} must be False"
+
+    assert offences(rule) == []
+
+
+def test_no_loader_that_runs_what_it_reads() -> None:
+    banned = importing("langchain_core.load", "langchain_core.prompts.loading")
+
+    def rule(node: ast.AST) -> Finding:
+        yield from banned(node)
+        if isinstance(node, ast.Call) and (calls(node) or "").split(".")[-1] in {
+            "load_prompt",
+            "astream_log",
+            "eval",
+            "exec",
+        }:
+            yield node.lineno, f"calls {calls(node)}"
+
+    assert offences(rule) == []
+
+
+def test_the_clock_is_an_argument() -> None:
+    def rule(node: ast.AST) -> Finding:
+        name = ".".join((calls(node) or "").split(".")[-2:])
+        if name in CLOCKS and isinstance(node, ast.Call):
+            yield node.lineno, f"{name}(): take `now` as an argument"
+
+    assert offences(rule, *others("embark")) == []
+
+
+def test_randomness_is_seeded() -> None:
+    def rule(node: ast.AST) -> Finding:
+        name = calls(node) or ""
+        module, _, function = name.rpartition(".")
+        if module in {"random", "np.random", "numpy.random"} and function not in SEEDED:
+            assert isinstance(node, ast.Call)
+            yield node.lineno, f"{name}(): take `rng` as an argument"
+
+    assert offences(rule, *others("embark")) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "home"),
+    [
+        (("langgraph",), "agent"),
+        (("qdrant_client", "qdrant_edge"), "retrieval"),
+        (("sentence_transformers", "openvino", "onnxruntime", "torch"), "retrieval"),
+        (("presidio_analyzer", "presidio_anonymizer"), "guardrails"),
+        (("typer",), "embark"),
+    ],
+)
+def test_a_library_is_imported_by_one_package(names: tuple[str, ...], home: str) -> None:
+    assert offences(importing(*names), *others(home)) == []
+
+
+def test_settings_stay_in_the_composition_root() -> None:
+    allowed = {Path("embark/wiring.py"), Path("embark/layers.py")}
+    outside = [
+        str(file)
+        for file, module in sources()
+        if any(any(importing("embark.settings")(node)) for node in ast.walk(module))
+        and file not in allowed
+        and file.parts[:2] != ("embark", "cli")
+    ]
+    assert outside == []
+
+
+def test_package_data_is_found_and_travels() -> None:
+    """Hatchling ships what git does not ignore; readers find it through importlib.resources."""
+    data = [
+        file.relative_to(ROOT)
+        for package in PACKAGES
+        for file in (ROOT / package).rglob("*")
+        if file.suffix in DATA and file.is_file()
+    ]
+    assert any(file.match("agent/prompts/*.md") for file in data)
+    for file in data:
+        assert files(file.parts[0]).joinpath(*file.parts[1:]).is_file()
+    if (ROOT / ".git").exists():
+        listed = "\n".join(str(file) for file in data)
+        ignored = subprocess.run(
+            ["git", "check-ignore", "--stdin"],
+            cwd=ROOT,
+            input=listed,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ignored.stdout == ""
