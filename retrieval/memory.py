@@ -18,11 +18,8 @@ from numpy.typing import NDArray
 from guardrails import Redacted
 from retrieval.filters import Answer, clauses, tenant_clause, verified
 from retrieval.index import Point, Rankings
-from retrieval.points import Payload, payload_of
+from retrieval.points import FUSION_DEPTH, RRF_K, Payload, check_dimension, payload_of
 from retrieval.types import ChunkId, Hit, Scope, SparseVector, Vector
-
-RRF_K = 60  # Cormack, Clarke and Buettcher, "Reciprocal rank fusion" (SIGIR 2009)
-FUSION_DEPTH = 100  # hits of each retriever that enter the fusion; the depth of TREC hybrid runs
 
 
 class _Posting(NamedTuple):
@@ -51,11 +48,7 @@ class MemoryIndex:
     def upsert(self, points: Sequence[Point]) -> None:
         for point in points:
             tenant_clause(point.labels.tenant)
-            if point.dense.shape != (self._dimension,):
-                raise ValueError(
-                    f"chunk {point.id!r} has a vector of shape {point.dense.shape}, "
-                    f"the index holds dimension {self._dimension}: re-encode the chunk"
-                )
+            check_dimension(point.dense, self._dimension)
         with self._lock:
             self._points.update((point.id, point) for point in points)
             self._columns = None
@@ -67,6 +60,7 @@ class MemoryIndex:
             self._columns = None
 
     def search(self, dense: Vector, sparse: SparseVector, scope: Scope, limit: int) -> Rankings:
+        check_dimension(dense, self._dimension)
         required = clauses(scope)
         owner = tenant_clause(scope.tenant)
         columns = self._searchable()

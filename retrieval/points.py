@@ -10,9 +10,11 @@ import numpy as np
 
 from retrieval.filters import CHUNK, TENANT, tenant_clause
 from retrieval.index import Point
-from retrieval.types import LABEL_FIELDS, ChunkId, Labels, SparseVector
+from retrieval.types import LABEL_FIELDS, ChunkId, Labels, SparseVector, Vector
 
 HASH = "content_hash"
+RRF_K = 60  # Cormack, Clarke and Buettcher, "Reciprocal rank fusion" (SIGIR 2009); ranks from 1
+FUSION_DEPTH = 100  # hits of each retriever that enter the fusion
 _NAMESPACE = uuid.UUID("6f2c1a52-6f0d-5c1b-9a3f-0d6f1f0f5a11")  # fixed: ids outlive a process
 
 Payload = Mapping[str, object]
@@ -21,6 +23,15 @@ Payload = Mapping[str, object]
 def point_id(chunk: ChunkId) -> str:
     """The store's id of a chunk: its UUID version 5, the same in every store and version."""
     return str(uuid.uuid5(_NAMESPACE, chunk))
+
+
+def check_dimension(vector: Vector, dimension: int) -> None:
+    """Raises ValueError when the vector does not fit the index."""
+    if vector.shape != (dimension,):
+        raise ValueError(
+            f"a vector of shape {vector.shape} does not fit an index of dimension {dimension}: "
+            "index and question must use the same encoder"
+        )
 
 
 def payload_of(point: Point) -> dict[str, object]:
