@@ -28,6 +28,7 @@ from retrieval.points import (
     point_id,
     point_of,
 )
+from retrieval.sparse_files import copy_file
 from retrieval.types import (
     LABEL_FIELDS,
     ChunkId,
@@ -219,7 +220,13 @@ def copy_for_reading(path: Path, into: Path) -> None:
     """
     into.mkdir(mode=0o700, parents=True)
     try:
-        shutil.copytree(path, into, ignore=shutil.ignore_patterns(LOCK), dirs_exist_ok=True)
+        shutil.copytree(
+            path,
+            into,
+            ignore=shutil.ignore_patterns(LOCK),
+            dirs_exist_ok=True,
+            copy_function=copy_file,
+        )
     except (FileNotFoundError, shutil.Error) as error:
         shutil.rmtree(into, ignore_errors=True)
         raise IndexUnavailableError(f"the index at {path} could not be copied: {error}") from error
