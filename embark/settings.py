@@ -124,7 +124,7 @@ class AnswerSettings(_Section):
     """Share of answered questions that may lack a true answer; picks the threshold."""
     threshold: Fraction | None = None
     """Least calibrated confidence; overrides `risk`."""
-    passages: Annotated[int, Field(ge=1, le=20)] = 6
+    passages: Annotated[int, Field(ge=1, le=20)] = 8
     """Passages handed to the answerer."""
 
 
@@ -140,13 +140,16 @@ class ServerSettings(_Section):
 
     host: str = "127.0.0.1"
     port: Port = 8765
+    viewer: dict[str, tuple[str, ...]] = {}
+    """Labels of visitors without an identity; without any they see what everybody may see."""
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     allowed_origins: tuple[str, ...] = ()
     max_streams: Count = 1000
+    streams_per_client: Count = 64
     max_body_bytes: Count = 262_144
-    max_question_chars: Count = 4_000
-    max_concurrent_answers: Count = 8
+    max_message_bytes: Count = 32_768
     heartbeat_s: Positive = 15.0
+    shutdown_grace_s: Positive = 5.0
 
 
 LogLevel = Literal["debug", "info", "warning", "error"]

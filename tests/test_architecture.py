@@ -36,7 +36,7 @@ Finding = Iterator[tuple[int, str]]
 def sources(*packages: str) -> Iterator[tuple[Path, ast.Module]]:
     for package in packages or PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
-            yield file.relative_to(ROOT), ast.parse(file.read_text(encoding="utf-8"))
+            yield file.relative_to(ROOT), ast.parse(file.read_text(encoding="utf-8"), str(file))
 
 
 def offences(rule: Callable[[ast.AST], Finding], *packages: str) -> list[str]:

@@ -50,11 +50,6 @@ CODES: dict[type[Exception], ExitCode] = {
     IndexUnavailableError: ExitCode.UNREACHABLE,
     RetrievalError: ExitCode.FAILED,
 }
-HINTS: dict[type[Exception], str] = {
-    NoIndexError: "build it with `embark index run`",
-    IndexLockedError: "wait until it is done, or stop it",
-    IndexUnavailableError: "`embark doctor` shows what is wrong",
-}
 
 
 @contextmanager
@@ -64,7 +59,7 @@ def reporting() -> Iterator[None]:
         yield
     except tuple(CODES) as failure:
         kind = next(k for k in type(failure).__mro__ if k in CODES)
-        fail(str(failure), HINTS.get(kind))
+        fail(str(failure))
         raise typer.Exit(CODES[kind]) from failure
 
 

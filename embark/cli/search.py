@@ -1,0 +1,132 @@
+"""`embark search`: what a question finds, and why."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from embark.cli.batch import FILTERABLE, LineError, Question, Record, opened, run_batch
+from embark.cli.output import emit, note, out, settings_of
+from embark.cli.viewing import narrowed, pairs, place, scope_of
+from embark.wiring import Finder, open_finder
+from retrieval.index import RetrievalError
+from retrieval.types import Evidence, Passage, Scope
+
+AT_ONCE = 4  # questions under way in a batch: enough to fill the encoder's micro-batches
+SNIPPET = 100  # characters of a passage on one line
+
+
+def search(  # noqa: PLR0913  # the options of a command
+    ctx: typer.Context,
+    text: Annotated[str | None, typer.Argument(help="The question.")] = None,
+    *,
+    batch: Annotated[
+        Path | None, typer.Option(help='JSONL of {"id","text"[,"filter"]}; "-" is stdin.')
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    explain: Annotated[bool, typer.Option(help="Show the scores and the confidence.")] = False,
+    holds: Annotated[
+        list[str] | None,
+        typer.Option("--as", metavar="FIELD=VALUE", help="See as a user with this label."),
+    ] = None,
+    narrow: Annotated[
+        list[str] | None,
+        typer.Option("--filter", metavar="FIELD=VALUE", help="Only pages with this value."),
+    ] = None,
+) -> None:
+    """Show the passages that a question finds, best first."""
+    if (text is None) == (batch is None):
+        raise typer.BadParameter("give a question, or --batch FILE")
+    settings = settings_of(ctx)
+    scope = scope_of(settings, holds, pairs(narrow or (), "--filter", FILTERABLE))
+    if batch is not None:
+        with opened(batch) as file, open_finder(settings) as finder:
+            raise typer.Exit(asyncio.run(run_batch(file, _answering(finder, scope), AT_ONCE)))
+    with open_finder(settings) as finder:
+        started = time.perf_counter()
+        evidence = finder.find(text or "", scope)
+        took_ms = (time.perf_counter() - started) * 1000
+    if as_json:
+        emit(_document(evidence, took_ms, explain=explain))
+    else:
+        _show(evidence, text or "", explain=explain)
+
+
+def _answering(finder: Finder, scope: Scope) -> Callable[[Question], Awaitable[Record]]:
+    """One line of a batch, found in a worker thread so that queries share a micro-batch."""
+
+    async def answer(question: Question) -> Record:
+        started = time.perf_counter()
+        try:
+            evidence = await asyncio.to_thread(
+                finder.find, question.text, narrowed(scope, question.narrow)
+            )
+        except RetrievalError as failure:
+            raise LineError(question.id, str(failure)) from failure
+        took_ms = (time.perf_counter() - started) * 1000
+        return {
+            "id": question.id,
+            "retrieved": [_line(passage) for passage in evidence.retrieved],
+            "timings_ms": {"retrieve": round(took_ms, 3), "total": round(took_ms, 3)},
+        }
+
+    return answer
+
+
+def _line(passage: Passage) -> dict[str, object]:
+    chunk = passage.chunk
+    return {"chunk_id": chunk.id, "path": chunk.path, "score": round(passage.score, 6)}
+
+
+def _document(evidence: Evidence, took_ms: float, *, explain: bool) -> dict[str, object]:
+    found = [_line(passage) for passage in evidence.retrieved]
+    document: dict[str, object] = {"retrieved": found, "timings_ms": {"total": round(took_ms, 3)}}
+    if explain:
+        for line, passage in zip(found, evidence.retrieved, strict=True):
+            line |= {
+                "title": passage.chunk.title,
+                "anchor": passage.chunk.anchor,
+                "dense": round(passage.dense, 6),
+                "sparse": round(passage.sparse, 6),
+            }
+        document |= {
+            "confidence": round(evidence.confidence, 6),
+            "features": dict(evidence.features),
+            "index_version": evidence.version,
+        }
+    return document
+
+
+def _show(evidence: Evidence, text: str, *, explain: bool) -> None:
+    if not evidence.retrieved:
+        note("nothing found; `embark index status` shows what is indexed")
+        return
+    table = Table(box=None, pad_edge=False, show_header=explain)
+    for heading in ("#", *(("score", "cosine", "BM25") if explain else ()), "passage"):
+        table.add_column(heading, overflow="fold", justify="left")
+    for rank, passage in enumerate(evidence.retrieved, start=1):
+        scores = (passage.score, passage.dense, passage.sparse) if explain else ()
+        table.add_row(str(rank), *(f"{score:.3f}" for score in scores), _passage(passage))
+    out.print(table)
+    if explain:
+        out.print(f"confidence {evidence.confidence:.3f}  index {evidence.version}", markup=False)
+    else:
+        note(f'why: embark search --explain "{text}"   answer: embark ask "{text}"')
+
+
+def _passage(passage: Passage) -> Text:
+    chunk = passage.chunk
+    heading = " > ".join((chunk.title, *chunk.heading_path))
+    snippet = " ".join(chunk.text.split())
+    if len(snippet) > SNIPPET:
+        snippet = snippet[:SNIPPET].rsplit(" ", 1)[0] + " …"
+    return Text.assemble(
+        (place(chunk.path, chunk.anchor), "cyan"), "  ", (heading, "bold"), "\n", (snippet, "dim")
+    )
