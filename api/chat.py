@@ -1,0 +1,136 @@
+"""AG-UI 1.0: a run over POST, resume and live push over GET, and what this agent can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Annotated, Any
+
+from ag_ui.core import AgentCapabilities, ContentPart, TextPart, UserMessage
+from ag_ui.core.capabilities import (
+    IdentityCapabilities,
+    OutputCapabilities,
+    StateCapabilities,
+    ToolsCapabilities,
+    TransportCapabilities,
+)
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.sse import EventSourceResponse
+
+from api.assistant import Ask
+from api.context import Context, ThreadId
+from api.errors import ConflictError, InputError, TooLargeError
+from api.following import Join, join_thread
+from api.limits import Slot
+from api.runs import Run, ThreadKey
+from api.schemas import ProblemBody, RunInput
+from api.sse import EventStream
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    code: {"model": ProblemBody, "description": what}
+    for code, what in {
+        409: "The thread is still answering",
+        413: "Body or message too large",
+        422: "The input does not fit",
+        429: "Too many streams of this client",
+        503: "Too many streams, or a part is down",
+    }.items()
+}
+Cursor = Annotated[int | None, Header(alias="Last-Event-ID", ge=0)]
+Follow = Annotated[bool, Query(description="Stay for later runs; else end with the run")]
+
+
+def router(context: Context) -> APIRouter:
+    """`/v1/agui`."""
+    routes = APIRouter(prefix="/v1/agui", tags=["AG-UI"])
+
+    @routes.post("", summary="Run", response_class=EventSourceResponse, responses=PROBLEMS)
+    async def run(body: RunInput, request: Request) -> EventStream:
+        message_id, text = _question(body, context.limits.max_message_bytes)
+        with _slot(context, request) as slot:
+            attached = _attach(context, body, message_id, text)
+            await attached.opened()
+            return EventStream(attached.read(0, context.limits.heartbeat_s), slot)
+
+    @routes.get(
+        "/threads/{thread_id}/events",
+        summary="Resume a run, and follow the thread",
+        response_class=EventSourceResponse,
+        responses={404: {"model": ProblemBody, "description": "No such thread"}, **PROBLEMS},
+    )
+    async def events(
+        thread_id: ThreadId,
+        request: Request,
+        last_event_id: Cursor = None,
+        follow: Follow = True,
+    ) -> EventStream:
+        join = Join(ThreadKey(context.tenant, thread_id), last_event_id, follow)
+        with _slot(context, request) as slot:
+            frames = await join_thread(context, join)
+            return EventStream(frames, slot)
+
+    @routes.get("/capabilities", summary="AG-UI capabilities")
+    async def capabilities() -> AgentCapabilities:
+        return _capabilities(context.site.version)
+
+    return routes
+
+
+@contextmanager
+def _slot(context: Context, request: Request) -> Iterator[Slot]:
+    """A stream's slot; given back at once when the stream does not come about."""
+    slot = context.slots.take(request.client.host if request.client else "unknown")
+    with ExitStack() as undo:
+        undo.callback(slot.release)
+        yield slot
+        undo.pop_all()
+
+
+def _attach(context: Context, body: RunInput, message_id: str, text: str) -> Run:
+    """Begin the run; a repeated POST of the same run reads the one that is there."""
+    key = ThreadKey(context.tenant, body.thread_id)
+    newest = context.runs.newest(key)
+    if newest is not None and newest.run_id == body.run_id and newest.error is None:
+        if newest.message_id != message_id:
+            raise ConflictError("run_id_reused", "this runId belongs to another message")
+        return newest
+    viewer = context.site.viewer
+    ask = Ask(context.tenant, body.thread_id, body.run_id, message_id, text, viewer)
+    return context.runs.start(key, body.run_id, message_id, context.assistant.ask(ask))
+
+
+def _question(body: RunInput, max_bytes: int) -> tuple[str, str]:
+    """Id and text of the last user message, the only part of `messages` that is believed."""
+    for place, message in reversed(list(enumerate(body.messages))):
+        if isinstance(message, UserMessage):
+            text = _text(message.content).replace("\0", "").strip()
+            if not text:
+                raise InputError(f"/messages/{place}/content", "the message holds no text")
+            if len(text.encode()) > max_bytes:
+                raise TooLargeError("the message", max_bytes)
+            return message.id, text
+    raise InputError("/messages", "there is no message with role `user`")
+
+
+def _text(content: str | list[ContentPart]) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.text for part in content if isinstance(part, TextPart))
+
+
+def _capabilities(version: str) -> AgentCapabilities:
+    return AgentCapabilities(
+        identity=IdentityCapabilities(
+            name="Embark",
+            type="embark",
+            version=version,
+            description="Answers from the product's documentation, every sentence with its source",
+        ),
+        transport=TransportCapabilities(
+            streaming=True, resumable=True, websocket=False, http_binary=False
+        ),
+        tools=ToolsCapabilities(supported=False, client_provided=False),
+        output=OutputCapabilities(supported_mime_types=["text/markdown"]),
+        state=StateCapabilities(snapshots=True, memory=True, persistent_state=True),
+        custom={"citations": "TEXT_MESSAGE_END.metadata.citations", "abstains": True},
+    )

@@ -1,0 +1,201 @@
+"""Runs under way: one task a run, its frames kept for every reader, late ones included.
+
+A run does not belong to the connection that asked for it: when that closes, the run goes on, is
+stored, and can be read again from any frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import structlog
+from ag_ui.core import BaseEvent, EventType
+
+from agent.stream import PageUrl, Translator
+from agent.types import RunEvent, RunFailed
+from api.errors import ConflictError
+from api.limits import Limits
+from api.sse import PING, encode
+
+FRAMES_PER_EVENT = 4
+"""Frame numbers per run event: the translator makes at most two frames of one, and a failure that
+cuts a run short needs one more."""
+
+_TERMINAL = frozenset({EventType.RUN_FINISHED, EventType.RUN_ERROR})
+
+_log = structlog.get_logger(__name__)
+
+
+class ThreadKey(NamedTuple):
+    """A thread id means nothing without its tenant."""
+
+    tenant: str
+    thread_id: str
+
+
+class Numbered(NamedTuple):
+    """A run event with its number in the thread, as the conversation store handed it out."""
+
+    number: int
+    event: RunEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One AG-UI event, encoded once for all readers."""
+
+    number: int
+    event: BaseEvent
+    data: bytes
+
+
+class Run:
+    """The frames of one run so far, in order; grows until `done`."""
+
+    def __init__(self, run_id: str, message_id: str, translator: Translator) -> None:
+        self.run_id = run_id
+        self.message_id = message_id
+        self.frames: list[Frame] = []
+        self.error: BaseException | None = None
+        self._translator = translator
+        self._changed = asyncio.Event()
+
+    @property
+    def done(self) -> bool:
+        return bool(self.frames) and self.frames[-1].event.type in _TERMINAL
+
+    def add(self, numbered: Numbered) -> None:
+        """Translate one event and wake the readers."""
+        first = numbered.number * FRAMES_PER_EVENT
+        for place, event in enumerate(self._translator.translate(numbered.event)):
+            self.frames.append(Frame(first + place, event, encode(event, first + place)))
+        self._wake()
+
+    def fail(self, error: BaseException | None, code: str, message: str) -> None:
+        """End a run whose task ended without saying how; `error` is for the first reader."""
+        self.error = error
+        if self.frames and not self.done:
+            number = self.frames[-1].number + 1
+            for event in self._translator.translate(RunFailed(code, message)):
+                self.frames.append(Frame(number, event, encode(event, number)))
+        self._wake()
+
+    async def opened(self) -> None:
+        """Return once there is a first frame; raise what kept the run from having one."""
+        while not self.frames:
+            if self.error is not None:
+                raise self.error
+            await self._changed.wait()
+
+    async def read(self, position: int, heartbeat_s: float) -> AsyncIterator[bytes]:
+        """Frames from `position` to the end of the run; what is ready goes out as one piece."""
+        while True:
+            ready = self.frames[position:]
+            if ready:
+                position += len(ready)
+                yield b"".join(frame.data for frame in ready)
+            if self.done:
+                return
+            changed = self._changed
+            if position == len(self.frames) and not await _set_within(changed, heartbeat_s):
+                yield PING
+
+    def position_after(self, cursor: int | None) -> int:
+        """Where a reader goes on that has seen `cursor`: the end when it names no frame of ours."""
+        numbers = [frame.number for frame in self.frames]
+        if cursor is None or not numbers or cursor > numbers[-1]:
+            return len(numbers)
+        return sum(number <= cursor for number in numbers)
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+async def _set_within(event: asyncio.Event, timeout_s: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+class Runs:
+    """The newest run of every thread that was active lately."""
+
+    def __init__(self, page_url: PageUrl, limits: Limits) -> None:
+        self._page_url = page_url
+        self._limits = limits
+        self._newest: OrderedDict[ThreadKey, Run] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started: dict[ThreadKey, asyncio.Event] = {}
+
+    def newest(self, key: ThreadKey) -> Run | None:
+        return self._newest.get(key)
+
+    def start(
+        self, key: ThreadKey, run_id: str, message_id: str, events: AsyncIterator[Numbered]
+    ) -> Run:
+        """Begin a run in a task of its own. Raises ConflictError while the thread has another."""
+        before = self._newest.get(key)
+        if before is not None and not before.done and before.error is None:
+            raise ConflictError("run_in_progress", "this thread is still answering; wait for it")
+        run = Run(run_id, message_id, Translator(self._page_url))
+        self._remember(key, run)
+        task = asyncio.create_task(_pump(run, events), name=f"run {run_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda ended: _settle(run, ended))
+        return run
+
+    async def next_run(self, key: ThreadKey, after: Run | None, timeout_s: float) -> Run | None:
+        """The run that follows `after`; None when none begins in time."""
+        if self._newest.get(key) is after:
+            started = self._started.setdefault(key, asyncio.Event())
+            await _set_within(started, timeout_s)
+        newest = self._newest.get(key)
+        return newest if newest is not after else None
+
+    async def close(self) -> None:
+        """Give runs their grace, then cancel them; each ends with a `cancelled` frame."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=self._limits.shutdown_grace_s)
+        for task in set(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _remember(self, key: ThreadKey, run: Run) -> None:
+        self._newest[key] = run
+        self._newest.move_to_end(key)
+        finished = (k for k, r in self._newest.items() if r.done or r.error is not None)
+        surplus = len(self._newest) - self._limits.remembered_runs
+        for stale in [k for k, _ in zip(finished, range(surplus), strict=False)]:
+            del self._newest[stale]
+        started = self._started.pop(key, None)
+        if started is not None:
+            started.set()
+
+
+async def _pump(run: Run, events: AsyncIterator[Numbered]) -> None:
+    async for numbered in events:
+        run.add(numbered)
+
+
+def _settle(run: Run, ended: asyncio.Task[None]) -> None:
+    """Turn a task's end into the run's end, whatever ended it."""
+    if ended.cancelled():
+        run.fail(None, "cancelled", "The server is stopping; the answer goes on when it is back.")
+        return
+    error = ended.exception()
+    if error is not None:
+        _log.error("run.failed", run_id=run.run_id, error=type(error).__name__, exc_info=error)
+    if not run.done:
+        run.fail(error or RuntimeError("the run ended without an end"), "internal", _INTERNAL)
+
+
+_INTERNAL = "Something went wrong on our side."
