@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from agent.conversations import Conversation
-from api.runs import Numbered
-from retrieval.types import Scope
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    tenant: str
-    thread_id: str
-    run_id: str
-    message_id: str
-    text: str
-    scope: Scope
+from agent.types import Ask, Numbered
 
 
 class Assistant(Protocol):
-    def ask(self, ask: Ask) -> AsyncIterator[Numbered]: ...
+    """Answers, and keeps the conversation. Owns its runs: closing an iterator stops none."""
 
-    def resume(self, tenant: str, thread_id: str) -> AsyncIterator[Numbered]: ...
+    def ask(self, request: Ask) -> AsyncIterator[Numbered]:
+        """Raises BadAskError, ConversationsUnavailableError before the first event."""
+        ...
 
-    async def conversation(self, tenant: str, thread_id: str) -> Conversation | None: ...
+    def resume(self, tenant: str, thread_id: str) -> AsyncIterator[Numbered]:
+        """Run an unanswered question again; no events when there is none."""
+        ...
+
+    async def conversation(self, tenant: str, thread_id: str) -> Conversation | None:
+        """None when the tenant has none of that id."""
+        ...
+
+    async def events(self, tenant: str, thread_id: str, after: int = 0) -> tuple[Numbered, ...]:
+        """Logged events with larger numbers, in order."""
+        ...

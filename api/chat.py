@@ -15,9 +15,8 @@ from ag_ui.core.capabilities import (
     TransportCapabilities,
 )
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.sse import EventSourceResponse
 
-from api.assistant import Ask
+from agent.types import Ask
 from api.context import Context, ThreadId
 from api.errors import ConflictError, InputError, TooLargeError
 from api.following import Join, join_thread
@@ -26,15 +25,16 @@ from api.runs import Run, ThreadKey
 from api.schemas import ProblemBody, RunInput
 from api.sse import EventStream
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    code: {"model": ProblemBody, "description": what}
-    for code, what in {
-        409: "The thread is still answering",
-        413: "Body or message too large",
-        422: "The input does not fit",
-        429: "Too many streams of this client",
-        503: "Too many streams, or a part is down",
-    }.items()
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "AG-UI 1.0 events as server-sent events, LF only, `id:` rising per thread",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
+    409: {"model": ProblemBody, "description": "The thread is still answering"},
+    413: {"model": ProblemBody, "description": "Body or message too large"},
+    422: {"model": ProblemBody, "description": "The input does not fit"},
+    429: {"model": ProblemBody, "description": "Too many streams of this client"},
+    503: {"model": ProblemBody, "description": "Too many streams, or a part is down"},
 }
 Cursor = Annotated[int | None, Header(alias="Last-Event-ID", ge=0)]
 Follow = Annotated[bool, Query(description="Stay for later runs; else end with the run")]
@@ -44,7 +44,7 @@ def router(context: Context) -> APIRouter:
     """`/v1/agui`."""
     routes = APIRouter(prefix="/v1/agui", tags=["AG-UI"])
 
-    @routes.post("", summary="Run", response_class=EventSourceResponse, responses=PROBLEMS)
+    @routes.post("", summary="Run", response_class=EventStream, responses=RESPONSES)
     async def run(body: RunInput, request: Request) -> EventStream:
         message_id, text = _question(body, context.limits.max_message_bytes)
         with _slot(context, request) as slot:
@@ -55,8 +55,8 @@ def router(context: Context) -> APIRouter:
     @routes.get(
         "/threads/{thread_id}/events",
         summary="Resume a run, and follow the thread",
-        response_class=EventSourceResponse,
-        responses={404: {"model": ProblemBody, "description": "No such thread"}, **PROBLEMS},
+        response_class=EventStream,
+        responses={404: {"model": ProblemBody, "description": "No such thread"}, **RESPONSES},
     )
     async def events(
         thread_id: ThreadId,
@@ -90,10 +90,11 @@ def _attach(context: Context, body: RunInput, message_id: str, text: str) -> Run
     """Begin the run; a repeated POST of the same run reads the one that is there."""
     key = ThreadKey(context.tenant, body.thread_id)
     newest = context.runs.newest(key)
-    if newest is not None and newest.run_id == body.run_id and newest.error is None:
-        if newest.message_id != message_id:
+    if newest is not None and not newest.failed:
+        if newest.message_id == message_id and (newest.run_id == body.run_id or not newest.done):
+            return newest
+        if newest.run_id == body.run_id:
             raise ConflictError("run_id_reused", "this runId belongs to another message")
-        return newest
     viewer = context.site.viewer
     ask = Ask(context.tenant, body.thread_id, body.run_id, message_id, text, viewer)
     return context.runs.start(key, body.run_id, message_id, context.assistant.ask(ask))

@@ -24,6 +24,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from agent.conversations import ConversationError, UnknownThreadError
+from agent.copilot import BadAskError
 from retrieval.index import (
     IndexUnavailableError,
     MissingTenantError,
@@ -126,6 +128,9 @@ TABLE: Mapping[type[Exception], Problem] = {
     UnknownFieldError: Problem(422, "unknown_filter", "the filter names an unknown field"),
     MissingTenantError: Problem(500, "no_tenant", "the server has no tenant configured"),
     RetrievalError: _unavailable("index_unavailable", "the index does not answer"),
+    BadAskError: Problem(422, "invalid_input", "the message cannot be asked as it is"),
+    UnknownThreadError: Problem(404, "no_such_thread", "there is no conversation of this id"),
+    ConversationError: _unavailable("database_unavailable", "the database does not answer"),
     OperationalError: _unavailable("database_unavailable", "the database does not answer"),
     SQLAlchemyError: Problem(500, "internal", "the database refused a statement"),
 }

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from ag_ui.core import Message as WireMessage
 
-from agent.conversations import Conversation
+from agent.conversations import EVENT_BLOCK, Conversation
 from api.context import Context
 from api.conversations import wire_messages
 from api.errors import NotHereError
 from api.joining import finished_prelude, prelude
-from api.runs import Run, ThreadKey
+from api.runs import FRAMES_PER_EVENT, Run, ThreadKey
 from api.sse import PING, encode
 
 
@@ -30,7 +30,7 @@ async def join_thread(context: Context, join: Join) -> AsyncIterator[bytes]:
 
     A question that a stopped server left open is taken up again here.
     """
-    run = await _run_to_read(context, join.key)
+    run = await _run_to_read(context, join)
     if run is not None:
         await run.opened()
     conversation = await _conversation(context, join.key)
@@ -47,17 +47,24 @@ async def _conversation(context: Context, key: ThreadKey) -> Conversation:
     return conversation
 
 
-async def _run_to_read(context: Context, key: ThreadKey) -> Run | None:
-    run = context.runs.newest(key)
-    if run is not None and not run.done and run.error is None:
+async def _run_to_read(context: Context, join: Join) -> Run | None:
+    """The newest run: in memory, else taken up again, else from its log.
+
+    Without a cursor the log tells a reader nothing that the stored conversation does not.
+    """
+    runs, assistant = context.runs, context.assistant
+    run = runs.newest(join.key)
+    if run is not None:
         return run
-    conversation = await _conversation(context, key)
+    conversation = await _conversation(context, join.key)
     question = conversation.unanswered()
-    newest = context.runs.newest(key)  # another reader may have been first while we waited
-    if question is None or newest is not run:
-        return newest
-    events = context.assistant.resume(*key)
-    return context.runs.start(key, question.run_id, question.message_id, events)
+    if question is not None and runs.newest(join.key) is None:
+        events = assistant.resume(*join.key)
+        return runs.start(join.key, question.run_id, question.message_id, events)
+    if join.cursor is None:
+        return runs.newest(join.key)
+    after = max(0, join.cursor // FRAMES_PER_EVENT - EVENT_BLOCK)
+    return runs.restore(join.key, await assistant.events(*join.key, after))
 
 
 async def _running(

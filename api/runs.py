@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,8 +16,8 @@ import structlog
 from ag_ui.core import BaseEvent, EventType
 
 from agent.stream import PageUrl, Translator
-from agent.types import RunEvent, RunFailed
-from api.errors import ConflictError
+from agent.types import Numbered, RunFailed, RunStarted
+from api.errors import ConflictError, Problem, ProblemError
 from api.limits import Limits
 from api.sse import PING, encode
 
@@ -27,6 +27,9 @@ cuts a run short needs one more."""
 
 _TERMINAL = frozenset({EventType.RUN_FINISHED, EventType.RUN_ERROR})
 
+_STOPPING = "The server is stopping; the answer goes on when it is back."
+_INTERNAL = "Something went wrong on our side; the question is kept."
+
 _log = structlog.get_logger(__name__)
 
 
@@ -35,13 +38,6 @@ class ThreadKey(NamedTuple):
 
     tenant: str
     thread_id: str
-
-
-class Numbered(NamedTuple):
-    """A run event with its number in the thread, as the conversation store handed it out."""
-
-    number: int
-    event: RunEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +64,10 @@ class Run:
     def done(self) -> bool:
         return bool(self.frames) and self.frames[-1].event.type in _TERMINAL
 
+    @property
+    def failed(self) -> bool:
+        return bool(self.frames) and self.frames[-1].event.type is EventType.RUN_ERROR
+
     def add(self, numbered: Numbered) -> None:
         """Translate one event and wake the readers."""
         first = numbered.number * FRAMES_PER_EVENT
@@ -76,9 +76,13 @@ class Run:
         self._wake()
 
     def fail(self, error: BaseException | None, code: str, message: str) -> None:
-        """End a run whose task ended without saying how; `error` is for the first reader."""
-        self.error = error
-        if self.frames and not self.done:
+        """End a run whose task ended without saying how.
+
+        Who waits for a first frame that never came gets `error`, everybody else a `RUN_ERROR`.
+        """
+        if not self.frames:
+            self.error = error or ProblemError(Problem(503, "stopping", message))
+        elif not self.done:
             number = self.frames[-1].number + 1
             for event in self._translator.translate(RunFailed(code, message)):
                 self.frames.append(Frame(number, event, encode(event, number)))
@@ -143,14 +147,30 @@ class Runs:
     ) -> Run:
         """Begin a run in a task of its own. Raises ConflictError while the thread has another."""
         before = self._newest.get(key)
-        if before is not None and not before.done and before.error is None:
+        if before is not None and not before.done:
             raise ConflictError("run_in_progress", "this thread is still answering; wait for it")
         run = Run(run_id, message_id, Translator(self._page_url))
         self._remember(key, run)
         task = asyncio.create_task(_pump(run, events), name=f"run {run_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda ended: _settle(run, ended))
+        task.add_done_callback(lambda ended: self._settle(key, run, ended))
+        return run
+
+    def restore(self, key: ThreadKey, logged: Sequence[Numbered]) -> Run | None:
+        """The newest run of a thread from its log; None when the log does not hold its end."""
+        begun = [n for n, entry in enumerate(logged) if isinstance(entry.event, RunStarted)]
+        if key in self._newest or not begun:
+            return self._newest.get(key)
+        newest = logged[begun[-1] :]
+        first = newest[0].event
+        assert isinstance(first, RunStarted)
+        run = Run(first.run_id, "", Translator(self._page_url))
+        for numbered in newest:
+            run.add(numbered)
+        if not run.done:
+            return None
+        self._remember(key, run)
         return run
 
     async def next_run(self, key: ThreadKey, after: Run | None, timeout_s: float) -> Run | None:
@@ -172,7 +192,7 @@ class Runs:
     def _remember(self, key: ThreadKey, run: Run) -> None:
         self._newest[key] = run
         self._newest.move_to_end(key)
-        finished = (k for k, r in self._newest.items() if r.done or r.error is not None)
+        finished = (k for k, r in self._newest.items() if r.done)
         surplus = len(self._newest) - self._limits.remembered_runs
         for stale in [k for k, _ in zip(finished, range(surplus), strict=False)]:
             del self._newest[stale]
@@ -180,22 +200,19 @@ class Runs:
         if started is not None:
             started.set()
 
+    def _settle(self, key: ThreadKey, run: Run, ended: asyncio.Task[None]) -> None:
+        """Turn a task's end into the run's end, whatever ended it."""
+        error = None if ended.cancelled() else ended.exception()
+        if error is not None:
+            _log.error("run.failed", run_id=run.run_id, error=type(error).__name__)
+        if ended.cancelled():
+            run.fail(None, "cancelled", _STOPPING)
+        elif not run.done:
+            run.fail(error or RuntimeError("the run had no end"), "internal", _INTERNAL)
+        if not run.frames and self._newest.get(key) is run:
+            del self._newest[key]
+
 
 async def _pump(run: Run, events: AsyncIterator[Numbered]) -> None:
     async for numbered in events:
         run.add(numbered)
-
-
-def _settle(run: Run, ended: asyncio.Task[None]) -> None:
-    """Turn a task's end into the run's end, whatever ended it."""
-    if ended.cancelled():
-        run.fail(None, "cancelled", "The server is stopping; the answer goes on when it is back.")
-        return
-    error = ended.exception()
-    if error is not None:
-        _log.error("run.failed", run_id=run.run_id, error=type(error).__name__, exc_info=error)
-    if not run.done:
-        run.fail(error or RuntimeError("the run ended without an end"), "internal", _INTERNAL)
-
-
-_INTERNAL = "Something went wrong on our side."

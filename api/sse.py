@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from ag_ui.core import BaseEvent
-from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
+from fastapi.sse import KEEPALIVE_COMMENT
+from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
@@ -21,12 +22,14 @@ def encode(event: BaseEvent, number: int | None = None) -> bytes:
     return (data if number is None else f"id: {number}\n{data}").encode()
 
 
-class EventStream(EventSourceResponse):
+class EventStream(StreamingResponse):
     """A stream that holds a slot until the last byte is sent or the client is gone.
 
     FastAPI's generator endpoints put `id:` behind `data:`, run two extra tasks a stream and decide
     the status before the first event; a response of our own needs none of that.
     """
+
+    media_type = "text/event-stream"
 
     def __init__(self, frames: AsyncIterator[bytes], slot: Slot) -> None:
         super().__init__(frames, headers=HEADERS)

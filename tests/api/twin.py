@@ -9,17 +9,21 @@ from datetime import UTC, datetime
 
 from agent.conversations import (
     Conversation,
+    LoggedEvent,
     MemoryConversations,
     Message,
     Opened,
     Question,
     Reply,
 )
+from agent.events import dump_event, load_event
 from agent.types import (
     Answer,
+    Ask,
     MessageDelta,
     MessageFinished,
     MessageStarted,
+    Numbered,
     Refusal,
     Retrieved,
     RunEvent,
@@ -28,8 +32,6 @@ from agent.types import (
     StepFinished,
     StepStarted,
 )
-from api.assistant import Ask
-from api.runs import Numbered
 from guardrails import stored
 from retrieval.types import ChunkId, Citation, Scope
 
@@ -119,9 +121,15 @@ class ScriptedAssistant:
     async def conversation(self, tenant: str, thread_id: str) -> Conversation | None:
         return await self.conversations.conversation(tenant, thread_id)
 
+    async def events(self, tenant: str, thread_id: str, after: int = 0) -> tuple[Numbered, ...]:
+        logged = await self.conversations.events(tenant, thread_id, after)
+        return tuple(Numbered(entry.id, load_event(entry.payload)) for entry in logged)
+
     async def _numbered(self, opened: Opened) -> AsyncIterator[Numbered]:
-        number = opened.first_event
-        async for event in self._events(opened.question):
+        asked, number = opened.question, opened.first_event
+        async for event in self._events(asked):
+            entry = LoggedEvent(number, asked.run_id, dump_event(event))
+            await self.conversations.append(asked.tenant, asked.thread_id, [entry])
             yield Numbered(number, event)
             number += 1
 
