@@ -35,7 +35,7 @@ def stand_alone(text: Redacted, earlier: Sequence[Redacted], words: FollowUpWord
 
 
 def _tidy(text: str) -> str:
-    return " ".join(text.replace("’", "'").split())
+    return " ".join(text.replace("\u2019", "'").split())
 
 
 def _complete(text: str, last: str, words: FollowUpWords) -> str:
@@ -126,7 +126,7 @@ def _replaced(topic: _Topic, preposition: str | None, phrase: str, words: Follow
     attempts: tuple[Callable[[], str | None], ...] = (
         lambda: _same_head(topic.question, phrase, words),
         lambda: _same_preposition(topic.question, preposition, phrase, words),
-        lambda: _last_name(topic.question, preposition, phrase, words),
+        lambda: _last_name(topic.question, preposition, phrase),
     )
     for attempt in attempts:
         found = attempt()
@@ -138,7 +138,7 @@ def _replaced(topic: _Topic, preposition: str | None, phrase: str, words: Follow
 def _same_head(question: str, phrase: str, words: FollowUpWords) -> str | None:
     """ "the free plan" takes the place of "the Pro plan": the head nouns are equal."""
     tokens = question.split()
-    head = _stem(phrase.split()[-1])
+    head = _stem(phrase.rsplit(maxsplit=1)[-1])
     for i, token in enumerate(tokens):
         start = _phrase_start(tokens, i, words)
         if _stem(token) == head and start < i:
@@ -181,9 +181,7 @@ def _phrase_end(tokens: Sequence[str], start: int, words: FollowUpWords) -> int:
     return end
 
 
-def _last_name(
-    question: str, preposition: str | None, phrase: str, words: FollowUpWords
-) -> str | None:
+def _last_name(question: str, preposition: str | None, phrase: str) -> str | None:
     """A name takes the place of the last run of names: "connect Stripe", "what about PayPal?"."""
     tokens = question.split()
     if preposition is not None or not _is_name(phrase.split(), 0):
@@ -193,8 +191,6 @@ def _last_name(
         return None
     start = end
     while start > 1 and _is_name(tokens, start - 1):
-        start -= 1
-    if start > 0 and tokens[start - 1].lower() in words.articles and phrase.split()[0].islower():
         start -= 1
     return " ".join((*tokens[:start], phrase, *tokens[end + 1 :]))
 

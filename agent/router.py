@@ -28,7 +28,7 @@ class Ruling:
 def rule(text: Redacted, language: Language) -> Ruling:
     """The kind with the largest sum of cue weights, when that reaches the locale's threshold and
     is more than the question's own sum; else a question."""
-    spoken = _PAUSE.sub(" ", text.lower().replace("’", "'"))
+    spoken = _PAUSE.sub(" ", text.lower().replace("\u2019", "'"))
     plain = " ".join(spoken.split()).strip(_CLOSING)
     if not plain or len(plain) > LONGEST_COMMAND:
         return Ruling(RouteKind.QUESTION)

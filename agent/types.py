@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from guardrails import Redacted
 from retrieval.types import ChunkId, Citation, Passage, Scope
@@ -206,3 +206,28 @@ RunEvent = (
     | RunFinished
     | RunFailed
 )
+
+
+# --- what a Copilot is asked, and what it sends ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A user's message as it arrives: raw text, ids made by the server or checked by it.
+
+    The same `message_id` in the same thread is the same question: it is answered once.
+    """
+
+    tenant: str
+    thread_id: str
+    run_id: str
+    message_id: str
+    text: str
+    scope: Scope
+
+
+class Numbered(NamedTuple):
+    """A run event and its number: numbers rise within a thread, over all of its runs."""
+
+    number: int
+    event: RunEvent

@@ -1,0 +1,89 @@
+"""The conversation as a picture: which step follows which, and nothing else.
+
+    route ─┬─> retrieve ─┬─> assess ─┬─> answer ─┬─> finish
+           │             └───────────┴──> refuse <┘     ^
+           │                                └───────────┤
+           └─> reply ───────────────────────────────────┘
+
+The question was identified, redacted and stored before it comes here; the answer is stored after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.serde import _msgpack
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from agent.deps import Deps
+from agent.state import ConversationState
+from agent.steps import RunContext, Steps
+from agent.types import RouteKind
+
+ConversationGraph: TypeAlias = CompiledStateGraph[
+    ConversationState, RunContext, ConversationState, ConversationState
+]
+
+
+class UnsafeCheckpointsError(RuntimeError):
+    """Checkpoints could revive arbitrary objects: the process must not start."""
+
+
+def checkpoint_serializer() -> JsonPlusSerializer:
+    """The only serialiser that checkpoints may use: plain values, no pickle, no revival of types.
+
+    Raises UnsafeCheckpointsError when langgraph was imported without its strict mode, which it
+    reads once, at import: `agent/__init__.py` sets it.
+    """
+    if not _msgpack.STRICT_MSGPACK_ENABLED:
+        raise UnsafeCheckpointsError(
+            "langgraph was imported before `agent` and is not in strict mode: import `agent` "
+            "first, or set LANGGRAPH_STRICT_MSGPACK=true in the environment"
+        )
+    return JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None)
+
+
+def build_graph(deps: Deps, saver: BaseCheckpointSaver[str] | None) -> ConversationGraph:
+    """The graph over these parts; `saver` keeps what a paused conversation needs, None nothing.
+
+    Whatever serialiser the saver came with is replaced. Raises UnsafeCheckpointsError.
+    """
+    serializer = checkpoint_serializer()
+    if saver is not None:
+        saver.serde = serializer
+    steps = Steps(deps)
+    graph = StateGraph(ConversationState, context_schema=RunContext)
+    graph.add_node("route", steps.route)
+    graph.add_node("reply", steps.reply)
+    graph.add_node("retrieve", steps.retrieve)
+    graph.add_node("assess", steps.assess)
+    graph.add_node("answer", steps.answer)
+    graph.add_node("refuse", steps.refuse)
+    graph.add_node("finish", steps.finish)
+
+    graph.add_edge(START, "route")
+    graph.add_conditional_edges("route", _after_route, ["retrieve", "reply"])
+    graph.add_conditional_edges("retrieve", _refused_or("assess"), ["assess", "refuse"])
+    graph.add_conditional_edges("assess", _refused_or("answer"), ["answer", "refuse"])
+    graph.add_conditional_edges("answer", _refused_or("finish"), ["finish", "refuse"])
+    graph.add_edge("reply", "finish")
+    graph.add_edge("refuse", "finish")
+    graph.add_edge("finish", END)
+    return graph.compile(checkpointer=saver)
+
+
+def _after_route(state: ConversationState) -> str:
+    return "retrieve" if state["kind"] == RouteKind.QUESTION else "reply"
+
+
+def _refused_or(onward: str) -> Callable[[ConversationState], str]:
+    """The edge to `onward`, unless a refusal is certain."""
+
+    def edge(state: ConversationState) -> str:
+        return "refuse" if state.get("refusal") else onward
+
+    return edge
