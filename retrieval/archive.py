@@ -69,6 +69,10 @@ class Archive(Protocol):
         """Raises IndexUnavailableError."""
         ...
 
+    def chunks(self, version: str) -> AbstractContextManager[SqlChunkStore]:
+        """The text of a version, verified. Raises IndexUnavailableError."""
+        ...
+
     def begin(self, version: str, dimension: int, base: str | None) -> Draft:
         """An empty draft, or one that holds all of `base`, which must have the same fingerprint."""
         ...

@@ -16,14 +16,14 @@ from sqlalchemy.pool import NullPool
 
 from retrieval.archive import ArchiveStatus, Draft, NoSuchVersionError, Removal
 from retrieval.catalog import Catalog, VersionState
-from retrieval.chunk_tables import connect_file, write_file
+from retrieval.chunk_tables import connect_file, open_file, write_file
 from retrieval.edge import EdgeIndex, copy_for_reading
 from retrieval.folders import MANIFEST, ONLY, SHARD, STORE, Folders, sync_folder
 from retrieval.index import NoIndexError
 from retrieval.manifest import Manifest, file_digest
 from retrieval.sparse_files import copy_file, disk_usage
 from retrieval.store import ChunkWriter, SqlChunkStore
-from retrieval.versions import FolderShelf, read_manifest
+from retrieval.versions import FolderShelf, check_text, read_manifest
 
 
 class FolderArchive:
@@ -47,6 +47,16 @@ class FolderArchive:
 
     def manifest(self, version: str) -> Manifest:
         return read_manifest(self._folders.version(version))
+
+    @contextmanager
+    def chunks(self, version: str) -> Iterator[SqlChunkStore]:
+        folder = self._folders.version(version)
+        check_text(folder, self.manifest(version))
+        store = SqlChunkStore(open_file(folder / STORE), ONLY, owns_engine=True)
+        try:
+            yield store
+        finally:
+            store.close()
 
     def begin(self, version: str, dimension: int, base: str | None) -> Draft:
         home = self._folders.building / version
@@ -83,7 +93,7 @@ class FolderArchive:
     def discard(self, draft: Draft) -> None:
         draft.index.close()
         draft.chunks.close()
-        shutil.rmtree(self._folders.building / draft.version)
+        shutil.rmtree(self._folders.building / draft.version, ignore_errors=True)
 
     def status(self) -> ArchiveStatus:
         if not self._folders.root.is_dir():

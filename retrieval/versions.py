@@ -90,7 +90,8 @@ def _own_or_copy(shard: Path, private: Path, dimension: int) -> Index:
 
 
 def _verify(folder: Path, manifest: Manifest, index: Index, store: SqlChunkStore) -> None:
-    """Counts of both stores, and every byte of the text, as on the day of the build."""
+    """Every byte of the text, and the counts of both stores, as on the day of the build."""
+    check_text(folder, manifest)
     found = {"vectors": index.count(), "chunks": store.count()}
     for what, count in found.items():
         if count != manifest.chunks:
@@ -98,7 +99,15 @@ def _verify(folder: Path, manifest: Manifest, index: Index, store: SqlChunkStore
                 f"{folder.name} holds {count} {what}, its manifest says {manifest.chunks}; "
                 "build it again with `embark index run --full`"
             )
-    if file_digest(folder / STORE) != manifest.store_sha256:
+
+
+def check_text(folder: Path, manifest: Manifest) -> None:
+    """Raises IndexUnavailableError unless the text is byte for byte what was built."""
+    try:
+        digest = file_digest(folder / STORE)
+    except OSError as error:
+        raise IndexUnavailableError(f"the text of {folder.name} cannot be read: {error}") from error
+    if digest != manifest.store_sha256:
         raise IndexUnavailableError(
             f"the text in {folder.name} was changed after it was built; "
             "build it again with `embark index run --full`"
