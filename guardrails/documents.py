@@ -1,147 +1,25 @@
-"""What published documentation may keep: examples, placeholders, role mailboxes, local addresses."""
+"""What published documentation may keep: examples, placeholders, role mailboxes, local hosts."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 
+import re2
+
+from guardrails.lexicon import PUBLISHED
 from guardrails.recognizers.base import digits_of
-from guardrails.recognizers.entropy import entropy, placeholder
+from guardrails.recognizers.entropy import counted_up, entropy, placeholder
 from guardrails.types import Span
 
-_ROLE_MAILBOXES = frozenset(
-    [
-        "abuse",
-        "accounts",
-        "admin",
-        "administrator",
-        "alerts",
-        "api",
-        "billing",
-        "careers",
-        "compliance",
-        "contact",
-        "contracts",
-        "customerservice",
-        "customersuccess",
-        "data",
-        "demo",
-        "dev",
-        "developer",
-        "developers",
-        "dmarc",
-        "dpo",
-        "editor",
-        "email",
-        "enquiries",
-        "events",
-        "feedback",
-        "finance",
-        "from",
-        "hello",
-        "help",
-        "helpdesk",
-        "hostmaster",
-        "hr",
-        "info",
-        "inquiries",
-        "investors",
-        "it",
-        "jobs",
-        "legal",
-        "mail",
-        "mailer",
-        "mailer-daemon",
-        "marketing",
-        "me",
-        "media",
-        "name",
-        "news",
-        "newsletter",
-        "no-reply",
-        "no_reply",
-        "noc",
-        "nobody",
-        "noreply",
-        "notifications",
-        "office",
-        "onboarding",
-        "operations",
-        "ops",
-        "orders",
-        "partners",
-        "postmaster",
-        "press",
-        "privacy",
-        "recipient",
-        "recruiting",
-        "registrar",
-        "reply",
-        "returns",
-        "root",
-        "sales",
-        "sales-team",
-        "security",
-        "sender",
-        "service",
-        "services",
-        "shop",
-        "someone",
-        "spam",
-        "staff",
-        "status",
-        "subscribe",
-        "success",
-        "support",
-        "team",
-        "tech",
-        "test",
-        "tests",
-        "to",
-        "trust",
-        "unsubscribe",
-        "user",
-        "user1",
-        "user2",
-        "username",
-        "webmaster",
-        "welcome",
-        "work",
-        "you",
-        "your-email",
-        "youremail",
-        "your-name",
-        "yourname",
-    ]
-)
-_EXAMPLE_DOMAINS = (
-    "example", "example.com", "example.net", "example.org", "test", "invalid", "localhost", "local",
-    "internal", "acme.com", "acme.corp", "contoso.com", "domain.com", "yourdomain.com", "mydomain.com",
-    "your-domain.com", "company.com", "yourcompany.com", "mycompany.com", "email.com", "mail.com",
-    "iam.gserviceaccount.com", "foo.com", "bar.com", "baz.com", "users.noreply.github.com",
-)  # fmt: skip
+_ROLE_MAILBOXES = PUBLISHED["role_mailboxes"]
+_EXAMPLE_DOMAINS = tuple(PUBLISHED["example_domains"])
 # Published by the payment providers for tests; they pass the checksum and belong to nobody.
-_TEST_CARDS = frozenset(
-    [
-        "4242424242424242",
-        "4111111111111111",
-        "4012888888881881",
-        "4000056655665556",
-        "5555555555554444",
-        "5105105105105100",
-        "378282246310005",
-        "371449635398431",
-        "6011111111111117",
-        "6011000990139424",
-        "30569309025904",
-        "38520000023237",
-        "3530111333300000",
-        "3566002020360505",
-    ]
-)
-_SAMPLE_IBANS = ("GB82WEST12345698765432", "DE89370400440532013000", "GB29NWBK60161331926819")
+_TEST_CARDS = PUBLISHED["test_cards"]
+_SAMPLE_IBANS = PUBLISHED["sample_ibans"]
 _MIN_SECRET_BITS = 3.0
 _MIN_SECRET = 8
+_SHORT_PART = 6
+_JOINT = re2.compile(r"[-_./:]")
 
 
 def without_published(text: str, spans: Iterable[Span]) -> Iterator[Span]:
@@ -152,20 +30,17 @@ def without_published(text: str, spans: Iterable[Span]) -> Iterator[Span]:
             yield span
 
 
+def _always(_: str) -> bool:
+    """Published addresses are those of servers: to allow-list, to route to, to read in a log."""
+    return True
+
+
 def _published_mailbox(value: str) -> bool:
     mailbox, _, domain = value.lower().replace("%40", "@").rpartition("@")
-    mailbox = mailbox.split("+", 1)[0]
+    mailbox = mailbox.split("+", 1)[0].rstrip("0123456789")
     if mailbox in _ROLE_MAILBOXES or placeholder(value):
         return True
     return any(domain == known or domain.endswith("." + known) for known in _EXAMPLE_DOMAINS)
-
-
-def _published_address(value: str) -> bool:
-    address = ipaddress.ip_address(value.split("%", 1)[0])
-    return not address.is_global or address.is_multicast or value in _PUBLIC_RESOLVERS
-
-
-_PUBLIC_RESOLVERS = frozenset(["1.1.1.1", "1.0.0.1", "8.8.8.8", "8.8.4.4", "9.9.9.9"])
 
 
 def _published_card(value: str) -> bool:
@@ -177,7 +52,7 @@ def _published_iban(value: str) -> bool:
 
 
 def _published_phone(value: str) -> bool:
-    """Fiction numbers of the North American plan, and bare digit runs: code, not numbers to call."""
+    """Fiction numbers of the North American plan, and bare digits: code, not numbers to call."""
     digits = digits_of(value)
     return "555" in digits[:7] or not value.startswith(("+", "(")) or "1234" in digits
 
@@ -195,12 +70,23 @@ def _published_secret(value: str) -> bool:
 
 def _looks_real(value: str) -> bool:
     enough = len(value) >= _MIN_SECRET and entropy(value) >= _MIN_SECRET_BITS
-    return enough and any(char.isdigit() for char in value) and not placeholder(value)
+    invented = placeholder(value) or counted_up(value) or _spelt(value)
+    return enough and not invented and any(char.isdigit() for char in value)
+
+
+def _spelt(value: str) -> bool:
+    """Words joined by punctuation, such as `department-1-api-key` or `SASL/SCRAM-SHA-256`."""
+    parts = _JOINT.split(value)
+    return len(parts) > 1 and all(part.isalpha() or len(part) <= _SHORT_PART for part in parts)
+
+
+def _sample_ssn(value: str) -> bool:
+    return counted_up(digits_of(value))
 
 
 _KEEPS: dict[str, Callable[[str], bool]] = {
     "EMAIL_ADDRESS": _published_mailbox,
-    "IP_ADDRESS": _published_address,
+    "IP_ADDRESS": _always,
     "CREDIT_CARD": _published_card,
     "IBAN_CODE": _published_iban,
     "PHONE_NUMBER": _published_phone,
@@ -208,4 +94,5 @@ _KEEPS: dict[str, Callable[[str], bool]] = {
     "PASSWORD": _published_secret,
     "SECRET": _published_secret,
     "CRYPTO": placeholder,
+    "US_SSN": _sample_ssn,
 }

@@ -18,7 +18,13 @@ _BULLET = re2.compile(r"(?m)^[ \t]{0,12}(?:[-*+]|\d{1,3}[.)]|#{1,6}|>)[ \t]+")
 _EMPHASIS = re2.compile(r"\*{1,3}|_{2,3}|~~|`{1,3}")
 _LONE_UNDERSCORE = re2.compile(r"(^|\W)_([^_\n]+)_(\W|$)")
 _SPACE = re2.compile(r"\s+")
-_QUOTES = str.maketrans("“”„«»‘’‚‹›–—−\u00a0", "\"\"\"\"\"'''''--- ")
+_TYPOGRAPHIC = {
+    "\u201c\u201d\u201e\u00ab\u00bb": '"',
+    "\u2018\u2019\u201a\u2039\u203a": "'",
+    "\u2013\u2014\u2212": "-",
+    "\u00a0": " ",
+}
+_QUOTES = {ord(char): ascii_ for chars, ascii_ in _TYPOGRAPHIC.items() for char in chars}
 
 
 def visible(text: str) -> str:

@@ -2,101 +2,26 @@
 
 from __future__ import annotations
 
-from guardrails.claims import STOP_WORDS, Claim, stem
+from collections.abc import Iterable
 
-_NEGATIONS = frozenset(
-    [
-        "not",
-        "cannot",
-        "never",
-        "no",
-        "none",
-        "neither",
-        "nor",
-        "without",
-        "unable",
-        "don't",
-        "doesn't",
-        "didn't",
-        "isn't",
-        "aren't",
-        "wasn't",
-        "weren't",
-        "won't",
-        "can't",
-        "couldn't",
-        "shouldn't",
-        "mustn't",
-        "wouldn't",
-        "hasn't",
-        "haven't",
-        "unless",
-    ]
-)
+from guardrails.claims import STOP_WORDS, Claim, stem
+from guardrails.lexicon import LEXICON
+
+
+def _stems(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(stem(word) for word in words)
+
+
+_NEGATIONS = LEXICON.negations
 _REACH = 3
 """Content words after a negation that it may govern."""
 
-_OPPOSITES = tuple(
-    (
-        frozenset(stem(word) for word in left.split()),
-        frozenset(stem(word) for word in right.split()),
-    )
-    for left, right in (
-        line.split(" | ")
-        for line in [
-            "enable enables enabled activate turn-on | disable disables disabled deactivate",
-            "allow allows allowed permit permits permitted grant | deny denies denied block blocks blocked forbid forbids reject rejects rejected prohibit",
-            "increase increases increased raise raises higher more greater | decrease decreases decreased reduce reduces reduced lower less fewer smaller",
-            "before prior earlier | after afterwards later",
-            "minimum min least lowest | maximum max most highest",
-            "required mandatory require requires | optional optionally",
-            "start starts started | stop stops stopped",
-            "add adds added adding | remove removes removed removing delete deletes deleted",
-            "create creates created | delete deletes deleted destroy remove removes removed",
-            "public publicly | private privately",
-            "always | never",
-            "include includes included including | exclude excludes excluded excluding except",
-            "inbound incoming ingress | outbound outgoing egress",
-            "upgrade upgrades | downgrade downgrades",
-            "supported supports support | unsupported",
-            "first | last",
-            "above | below",
-            "online | offline",
-            "open opens | close closes closed",
-            "encrypted encrypt encrypts | decrypted decrypt unencrypted plaintext",
-            "synchronous synchronously | asynchronous asynchronously",
-            "valid | invalid",
-            "accept accepts accepted | reject rejects rejected",
-            "import imports imported | export exports exported",
-            "possible | impossible",
-            "automatic automatically | manual manually",
-            "same | different",
-            "internal internally | external externally",
-            "client clients | server servers",
-            "success successful succeeds | failure failed fails",
-            "temporary temporarily | permanent permanently",
-            "free | paid",
-            "read-only | writable",
-            "horizontal horizontally | vertical vertically",
-            "left | right",
-            "connect connects connected | disconnect disconnects disconnected",
-            "safe secure | unsafe insecure",
-        ]
-    )
-)
-_OBLIGATION = frozenset(
-    stem(word)
-    for word in ["must", "required", "require", "requires", "mandatory", "have-to", "need", "needs"]
-)
-_FREEDOM = frozenset(
-    stem(word)
-    for word in ["can", "may", "might", "optional", "optionally", "could", "recommended", "should"]
-)
-_EXCLUSIVE = frozenset(stem(word) for word in ["only", "solely", "exclusively", "just"])
-_UNIVERSAL = frozenset(stem(word) for word in ["all", "every", "always", "any", "each", "entire"])
-_PARTIAL = frozenset(
-    stem(word) for word in ["some", "most", "certain", "sometimes", "usually", "several"]
-)
+_OPPOSITES = tuple((_stems(left), _stems(right)) for left, right in LEXICON.opposites)
+_OBLIGATION = _stems(LEXICON.obligation)
+_FREEDOM = _stems(LEXICON.freedom)
+_EXCLUSIVE = _stems(LEXICON.exclusive)
+_UNIVERSAL = _stems(LEXICON.universal)
+_PARTIAL = _stems(LEXICON.partial)
 
 
 def conflict(claim: Claim, evidence: Claim) -> bool:

@@ -18,7 +18,7 @@ _ISSUED = (
     (r"bedrock-api-key-", r"[A-Za-z0-9+/=]{20,900}"),
     (r"gh[pousr]_", r"[A-Za-z0-9]{36,255}"),  # GitHub
     (r"github_pat_", r"[A-Za-z0-9_]{22,255}"),
-    (r"(?:glpat|gldt|glptt|glrt|glcbt|glft|glimt|glagent|gloas|glsoat|glffct)-", r"[\w=.-]{20,120}"),
+    (r"(?:glpat|gldt|glptt|glrt|glcbt|glft|glimt|glagent|gloas|glsoat)-", r"[\w=.-]{20,120}"),
     (r"GR1348941", r"[\w-]{20}"),  # GitLab runner registration
     (r"_gitlab_session=", r"[0-9a-z]{32}"),
     (r"(?:sk|rk)_(?:live|test|prod)_", r"[A-Za-z0-9]{10,247}"),  # Stripe
@@ -92,7 +92,7 @@ _ISSUED = (
     (r"cmVmd", r"[A-Za-z0-9]{59}"),
     (r"ATATT3", r"[\w=-]{180,200}"),  # Atlassian
     (r"ops_eyJ", r"[A-Za-z0-9+/]{100,1000}={0,3}"),  # 1Password
-    (r"A3-", r"[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}"),
+    (r"A3-", r"[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}"),
     (r"p8e-", r"[a-z0-9]{32}"),  # Privateer
     (r"PK(?:LV|TEST)?-", r"[A-Z0-9-]{30,50}"),
     (r"API-", r"[A-Z0-9]{26,32}"),  # Octopus Deploy
@@ -120,11 +120,11 @@ def _hint(prefix: str) -> tuple[str, ...]:
 
 API_KEY = Recognizer(
     "API_KEY",
-    tuple(
-        Shape(rf"{_STARTS}((?:{prefix}){body})", 0.98, _hint(prefix), _issued)
-        for prefix, body in _ISSUED
-    )
-    + (
+    (
+        *(
+            Shape(rf"{_STARTS}((?:{prefix}){body})", 0.98, _hint(prefix), _issued)
+            for prefix, body in _ISSUED
+        ),
         Shape(
             r"(ey[A-Za-z0-9]{15,1000}\.ey[\w\\/-]{15,1000}(?:[\w\\/-]{0,1000})"
             r"(?:\.[\w\\/=-]{0,1000})?)",

@@ -8,7 +8,7 @@ EMAIL = Recognizer(
         Shape(
             r"[a-zA-Z0-9][a-zA-Z0-9._%+'-]{0,63}(?:@|%40)"
             r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,62})\.){1,8}[a-zA-Z]{2,24}\b",
-            1.0,
+            0.98,
             hints=("@", "%40"),
         ),
         Shape(  # spelt out to get past filters

@@ -8,8 +8,11 @@ import re2
 _PLACEHOLDER = re2.compile(
     r"(?i)example|sample|place-?_?holder|dummy|fake|change-?_?me|replace|redacted|insert|"
     r"your|\bmy-|my_|<|>|\$\{|\$\(|\{\{|%\w+%|\.\.\.|…|xxxx|\*\*\*|-----|~~~~|____|"
-    r"01234567|12345678|abcdef|fedcba|deadbeef|todo|token_?here|string_?here|^\$|^%|_here$"
+    r"abcdefghij|(?:aws|api|my)_?(?:secret|key)_?here|string_?here|_here$|^\$|^%"
 )
+
+
+_SEQUENCE = re2.compile(r"(?i)012345|123456|234567|abcdef|bcdefg|987654|deadbeef|cafebabe|qwerty")
 
 
 def entropy(value: str) -> float:
@@ -29,6 +32,11 @@ def placeholder(value: str) -> bool:
         return True
     most_common = Counter(value.lower()).most_common(1)[0][1] if value else 0
     return most_common > max(4, len(value) // 2)
+
+
+def counted_up(value: str) -> bool:
+    """Whether somebody typed it to show a shape: `1234567890`, `abcdef`, `deadbeef`."""
+    return bool(_SEQUENCE.search(value))
 
 
 def mixed(value: str) -> bool:

@@ -4,7 +4,8 @@ import ipaddress
 
 from guardrails.recognizers.base import Candidate, Recognizer, Shape
 
-_VERSION_CONTEXT = ("version", "release", "upgrade", "changelog")
+_VERSION_CONTEXT = ("version", "release", "upgrad", "changelog", "migrat", "downgrad")
+_MAX_VERSION_PART = 100
 
 
 def _valid(candidate: Candidate) -> bool:
@@ -17,9 +18,15 @@ def _valid(candidate: Candidate) -> bool:
 
 
 def _valid_v4(candidate: Candidate) -> bool:
-    if candidate.before.endswith(("v", "v.", "version ", "version: ", "==", ">=", "~=")):
-        return False
-    return _valid(candidate)
+    return _valid(candidate) and not _version(candidate)
+
+
+def _version(candidate: Candidate) -> bool:
+    """Four-part versions end in small numbers and stand near a word for them; `.0` names a net."""
+    if candidate.before.endswith(("v", "v.", "==", ">=", "~=")) or candidate.value.endswith(".0"):
+        return True
+    parts = [int(part) for part in candidate.value.split(".")]
+    return max(parts) < _MAX_VERSION_PART and candidate.near(_VERSION_CONTEXT)
 
 
 IP_ADDRESS = Recognizer(

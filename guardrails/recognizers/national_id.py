@@ -56,7 +56,7 @@ def _codice_fiscale(value: str) -> bool:
     total = 0
     for at, char in enumerate(value.upper()[:15]):
         rank = int(char) if char.isdigit() else ord(char) - ord("A")
-        total += odd.index(chr(ord("A") + rank)) if at % 2 == 0 else rank
+        total += ord(odd[rank]) - ord("A") if at % 2 == 0 else rank
     return chr(ord("A") + total % 26) == value[15].upper()
 
 

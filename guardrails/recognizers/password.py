@@ -7,47 +7,12 @@ _KEY = (
     r"(?:passwd|password|passwort|passphrase|passcode|pwd|contrase[nx]a|mot de passe|senha|"
     r"wachtwoord|kennwort)"
 )
-_NAMES = frozenset(
-    [
-        "required",
-        "optional",
-        "string",
-        "str",
-        "none",
-        "null",
-        "nil",
-        "true",
-        "false",
-        "boolean",
-        "text",
-        "value",
-        "password",
-        "passwd",
-        "passphrase",
-        "secret",
-        "hidden",
-        "input",
-        "field",
-        "default",
-        "set",
-        "empty",
-        "undefined",
-        "env",
-        "user",
-        "username",
-        "basic",
-        "encrypted",
-        "hash",
-        "hashed",
-        "plain",
-        "reset",
-        "wrong",
-        "expired",
-        "incorrect",
-        "invalid",
-        "forgotten",
-    ]
+_NAMES_TEXT = (
+    "required optional string str none null nil true false boolean text value password passwd "
+    "passphrase secret hidden input field default set empty undefined env user username basic "
+    "encrypted hash hashed plain reset wrong expired incorrect invalid forgotten "
 )
+_NAMES = frozenset(_NAMES_TEXT.split())
 _MIN_VALUE = 3
 
 

@@ -1,12 +1,13 @@
 """Telephone numbers: valid by the numbering plans, or written as one beside a word that says so."""
 
 import phonenumbers
+import re2
 
 from guardrails.recognizers.base import Candidate, Recognizer, Shape, digits_of
 
 _CONTEXT = (
-    "phone", "call ", "call me", "calls", "tel", "mobile", "cell", "fax", "office", "whatsapp", "sms",
-    "dial", "contact", "reach", "ring", "text me", "hotline", "number is", "messages to",
+    "phone", "call ", "call me", "calls", "tel", "mobile", "cell", "fax", "office", "whatsapp",
+    "sms", "dial", "contact", "reach", "ring", "text me", "hotline", "number is", "messages to",
     "registered", "messages", "handy", "rufnummer", "móvil", "movil", "numéro", "numero",
 )  # fmt: skip
 _MIN_DIGITS, _MAX_DIGITS = 6, 15  # ITU-T E.164 allows 15 at most
@@ -26,10 +27,11 @@ def _in_context(candidate: Candidate) -> bool:
     return candidate.near(_CONTEXT)
 
 
+_DATE = re2.compile(r"^(?:(?:19|20)\d\d[-./ ]\d\d[-./ ]\d\d|\d\d[-./ ]\d\d[-./ ](?:19|20)\d\d)\b")
+
+
 def _is_date(value: str) -> bool:
-    parts = value.replace("/", "-").replace(".", "-").split("-")
-    sizes = [len(part) for part in parts]
-    return sizes in ([4, 2, 2], [2, 2, 4])
+    return bool(_DATE.search(value))
 
 
 def _valid_international(candidate: Candidate) -> bool:

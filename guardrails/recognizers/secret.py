@@ -1,5 +1,7 @@
 """Secrets without a prefix of their own: random-looking values that a key or a header names."""
 
+import re2
+
 from guardrails.recognizers.base import Candidate, Recognizer, Shape
 from guardrails.recognizers.entropy import placeholder, random_looking
 
@@ -10,27 +12,19 @@ _KEY = (
 )
 _SEPARATOR = r"[\"'`\]]{0,2}[ \t]{0,8}(?:=>|:{1,2}=|==?|:|,|\bis\b|\bto\b)[ \t]{0,8}[\"'`(]{0,2}"
 _NAMES_NO_SECRET = (
-    "public",
-    'id"',
-    "_id",
-    "-id",
-    " id",
-    "name",
-    "url",
-    "uri",
-    "type",
-    "file",
-    "path",
-)
+    "public", 'id"', "_id", "-id", " id", "name", "url", "uri", "type", "file", "path"
+)  # fmt: skip
+_KEY_BEFORE = re2.compile(r"([\w.-]+)[\"'`\]]{0,2}[^\w]{0,20}(?:is |to )?[^\w]{0,6}$")
 _DIGEST_CONTEXT = ("sha1", "sha256", "sha512", "md5", "checksum", "digest", "commit", "integrity")
 _ASSIGNED_BITS, _HEX_BITS, _LONE_BITS = 3.0, 2.9, 4.2
 """Bits a character of a random value: 16 hexadecimal characters average 3.2, base64 4.5 and more;
-English words joined by hyphens stay below. Chosen on the development half of the gitleaks strings."""
+English words joined by hyphens stay below. Chosen on one half of the gitleaks test strings."""
 
 
 def _assigned(candidate: Candidate) -> bool:
-    key = candidate.before[-40:].split("\n")[-1]
-    if any(word in key for word in _NAMES_NO_SECRET) or _reference(candidate.value):
+    key = _KEY_BEFORE.search(candidate.before)
+    named = key is not None and any(word in key.group(1) for word in _NAMES_NO_SECRET)
+    if named or _reference(candidate.value):
         return False
     return random_looking(candidate.value, _ASSIGNED_BITS)
 
@@ -68,7 +62,8 @@ SECRET = Recognizer(
             _header,
         ),
         Shape(
-            r"(?i)\b(?:x-[a-z0-9-]{0,30}(?:key|token|secret|auth)|private-token)[\"']?[ \t]{0,3}:"
+            r"(?i)\b(?:x-(?:[a-z0-9]{1,20}-){0,3}(?:api-?key|auth|access-key|secret|token)|"
+            r"private-token)[\"']?[ \t]{0,3}:"
             r"[ \t]{0,3}[\"']?([\w+/=.~-]{8,500})",
             0.85,
             check=_header,

@@ -22,7 +22,7 @@ class _Ascii(dict[int, str | None]):
 
 def _to_ascii(char: str) -> str | None:
     category = unicodedata.category(char)
-    if category == "Cf" or category == "Mn":
+    if category in {"Cf", "Mn"}:
         return None
     digit = unicodedata.decimal(char, None)
     if digit is not None:
