@@ -100,7 +100,8 @@ class EncoderSettings(_Section):
 
     model: str | None = None
     """A sentence-transformers name or folder; the packaged all-MiniLM-L6-v2 when not set."""
-    backend: Literal["auto", "openvino", "onnx", "torch"] = "auto"
+    backend: Literal["auto", "openvino", "onnx", "torch", "hash"] = "auto"
+    """`auto` is the fastest exact one; `hash` knows words but no meaning, and needs no model."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Threads of the runtime; 0 leaves it to the runtime."""
 
@@ -111,10 +112,20 @@ class ModelSettings(_WithKey):
     base_url: str
     name: str
     connect_timeout_s: Positive = 5.0
-    first_token_timeout_s: Positive = 30.0
-    total_timeout_s: Positive = 120.0
+    first_timeout_s: Positive = 4.0
+    """To the first sentence; after it the extractive answerer takes over."""
+    gap_timeout_s: Positive = 4.0
+    """Between sentences."""
+    total_timeout_s: Positive = 60.0
     max_output_tokens: Count = 800
     retries: Annotated[int, Field(ge=0, le=5)] = 2
+
+
+class RedactionSettings(_Section):
+    """What masks personal data and secrets."""
+
+    engine: Literal["patterns", "presidio"] = "patterns"
+    """Both mask the same entities; Presidio takes other engines too, and seconds to import."""
 
 
 class AnswerSettings(_Section):
@@ -140,8 +151,6 @@ class ServerSettings(_Section):
 
     host: str = "127.0.0.1"
     port: Port = 8765
-    viewer: dict[str, tuple[str, ...]] = {}
-    """Labels of visitors without an identity; without any they see what everybody may see."""
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     allowed_origins: tuple[str, ...] = ()
     max_streams: Count = 1000
@@ -169,12 +178,14 @@ class Settings(BaseSettings):
     encoder: EncoderSettings = EncoderSettings()
     model: ModelSettings | None = None
     answer: AnswerSettings = AnswerSettings()
+    redaction: RedactionSettings = RedactionSettings()
     database: DatabaseSettings = DatabaseSettings()
     server: ServerSettings = ServerSettings()
     suggestions: tuple[str, ...] = ()
     """Questions that the empty chat page offers."""
     viewer: dict[str, tuple[str, ...]] | None = None
-    """Labels that `embark ask` holds; without it the command line sees as staff do: everything."""
+    """Labels that visitors without an identity hold, and `embark ask` too. Not set: visitors see
+    the pages without labels, the command line sees as staff do: everything."""
     log_level: LogLevel = "info"
 
     @model_validator(mode="after")

@@ -1,58 +1,132 @@
-"""settings -> the composed product: every adapter is chosen here, and closed by who opened it.
+"""settings -> the composed product: answerers, conversations and the Copilot over the found parts.
 
-A heavy library is imported in the branch that chooses it, so that nobody pays for one unasked.
+What finds stands in `embark/parts.py`, the write side of the index in `embark/indexing.py`; what is
+opened here is closed here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
 
-from embark.settings import Settings
-from guardrails import Redactor
-from retrieval.answerability import Answerability
-from retrieval.library import Library
-from retrieval.linear import load_model
-from retrieval.ranking import PageRanker
-from retrieval.search import HybridRetriever, SearchPolicy
-from retrieval.types import Encoder, Evidence, Retriever, Scope
+import httpx
+from pydantic import SecretStr
+
+from agent import Answerer, Budget, Conversations, Copilot, Deps, Grounding, MemoryConversations
+from agent.answerers.extractive import ExtractiveAnswerer
+from embark import __version__
+from embark.parts import Finder, make_finder, open_finder, open_library
+from embark.settings import ModelSettings, Settings
+from guardrails import GroundingPolicy, Redacted, Similarity
+from retrieval.types import Encoder
 
 
 @dataclass(frozen=True, slots=True)
-class Finder:
-    """Question to evidence, without a conversation: what `embark search` needs."""
+class Product:
+    """The composed product."""
 
-    redactor: Redactor
-    retriever: Retriever
-    library: Library
-    encoder: Encoder
+    copilot: Copilot
+    finder: Finder
 
-    def find(self, text: str, scope: Scope) -> Evidence:
-        """Raises what `Retriever.retrieve` raises."""
-        return self.retriever.retrieve(self.redactor.redact(text).text, scope)
+
+@asynccontextmanager
+async def open_copilot(settings: Settings, *, keep: bool = True) -> AsyncIterator[Product]:
+    """Everything that answers; conversations are stored where `keep`, else in memory alone."""
+    async with AsyncExitStack() as closing:
+        finder = closing.enter_context(open_finder(settings))
+        conversations = _stored(settings) if keep else MemoryConversations()
+        closing.push_async_callback(conversations.close)
+        copilot = make_copilot(settings, finder, conversations)
+        closing.push_async_callback(copilot.close)
+        yield Product(copilot, finder)
+
+
+def make_copilot(settings: Settings, finder: Finder, conversations: Conversations) -> Copilot:
+    """The conversation over these parts; `close` it before them."""
+    extractive = ExtractiveAnswerer(finder.encoder)
+    return Copilot(
+        Deps(
+            retriever=finder.retriever,
+            answerer=_generative(settings.model) if settings.model else extractive,
+            redactor=finder.redactor,
+            grounding=Grounding(GroundingPolicy.fitted(), _similarity(finder.encoder)),
+            threshold=threshold_of(settings),
+            conversations=conversations,
+            clock=lambda: datetime.now(UTC),
+            new_id=lambda: uuid4().hex,
+            fallback=extractive if settings.model else None,
+            budget=_budget(settings.model),
+            facts={"embark": __version__},
+        )
+    )
 
 
 @contextmanager
-def open_finder(settings: Settings) -> Iterator[Finder]:
-    """Encoder, library and redactor, open until the context ends."""
+def open_blank(settings: Settings) -> Iterator[Product]:
+    """A product that describes itself but is asked nothing: the hashing encoder needs no model."""
+    from retrieval.memory import HashEncoder
+
     with ExitStack() as closing:
-        encoder = open_encoder(settings, closing)
-        library = open_library(settings, closing)
-        retriever = HybridRetriever(
-            library,
-            encoder,
-            PageRanker(load_model("retrieval", "ranking")),
-            Answerability(load_model("retrieval", "answerability")),
-            SearchPolicy(passages=settings.answer.passages),
-        )
-        yield Finder(redactor(), retriever, library, encoder)
+        finder = make_finder(settings, HashEncoder(), open_library(settings, closing))
+        yield Product(make_copilot(settings, finder, MemoryConversations()), finder)
 
 
-def open_library(settings: Settings, closing: ExitStack) -> Library:
-    """The read side of the index."""
-    from retrieval.versions import EmbeddedLibrary
+def _stored(settings: Settings) -> Conversations:
+    from agent.conversations_sql import SqlConversations, open_engine, upgrade
 
-    library = EmbeddedLibrary(settings.data_dir / "index")
-    closing.callback(library.close)
-    return library
+    engine = open_engine(database_url(settings))
+    upgrade(engine)
+    return SqlConversations(engine)
+
+
+def database_url(settings: Settings) -> str:
+    """The configured address, else SQLite in the data folder, which is created."""
+    if settings.database.url is not None:
+        return settings.database.url.get_secret_value()
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return f"sqlite:///{settings.data_dir / 'embark.sqlite'}"
+
+
+def _budget(model: ModelSettings | None) -> Budget:
+    if model is None:
+        return Budget()
+    return Budget(model.first_timeout_s, model.gap_timeout_s, model.total_timeout_s)
+
+
+def _generative(model: ModelSettings) -> Answerer:
+    """Any endpoint that speaks OpenAI's protocol. Raises OSError when the key file is missing."""
+    from langchain_openai import ChatOpenAI
+
+    from agent.answerers.generative import GenerativeAnswerer
+
+    chat = ChatOpenAI(
+        base_url=model.base_url,
+        model=model.name,
+        api_key=SecretStr(model.key() or "none"),  # local servers ask for none; the client does
+        timeout=httpx.Timeout(model.total_timeout_s, connect=model.connect_timeout_s),
+        max_retries=model.retries,
+        max_completion_tokens=model.max_output_tokens,
+        temperature=0,
+        stream_usage=True,
+    )
+    return GenerativeAnswerer(chat, model.name)
+
+
+def threshold_of(settings: Settings) -> float:
+    """Least confidence that is answered: as set, else what keeps wrong answers below the risk."""
+    if settings.answer.threshold is not None:
+        return settings.answer.threshold
+    return 1 - settings.answer.risk
+
+
+def _similarity(encoder: Encoder) -> Similarity:
+    def cosine(claims: Sequence[Redacted], evidence: Sequence[Redacted]) -> list[list[float]]:
+        rows: list[list[float]] = (
+            encoder.encode_passages(claims) @ encoder.encode_passages(evidence).T
+        ).tolist()
+        return rows
+
+    return cosine

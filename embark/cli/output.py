@@ -25,8 +25,8 @@ from retrieval.index import IndexLockedError, IndexUnavailableError, NoIndexErro
 SCHEMA_VERSION = 1
 """Of every `--json` object; raised when a key is renamed or removed."""
 
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+out = Console(soft_wrap=True, highlight=False, emoji=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 
 class ExitCode(IntEnum):

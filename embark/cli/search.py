@@ -15,7 +15,7 @@ from rich.text import Text
 from embark.cli.batch import FILTERABLE, LineError, Question, Record, opened, run_batch
 from embark.cli.output import emit, note, out, settings_of
 from embark.cli.viewing import narrowed, pairs, place, scope_of
-from embark.wiring import Finder, open_finder
+from embark.parts import Finder, open_finder
 from retrieval.index import RetrievalError
 from retrieval.types import Evidence, Passage, Scope
 
@@ -34,7 +34,9 @@ def search(  # noqa: PLR0913  # the options of a command
     explain: Annotated[bool, typer.Option(help="Show the scores and the confidence.")] = False,
     holds: Annotated[
         list[str] | None,
-        typer.Option("--as", metavar="FIELD=VALUE", help="See as a user with this label."),
+        typer.Option(
+            "--as", metavar="FIELD=VALUE", help="See as a user with this label, or as staff."
+        ),
     ] = None,
     narrow: Annotated[
         list[str] | None,

@@ -11,6 +11,8 @@ import typer
 from embark.settings import Settings
 from retrieval.types import LABEL_FIELDS, Scope
 
+STAFF = "staff"
+
 
 def scope_of(
     settings: Settings,
@@ -20,9 +22,14 @@ def scope_of(
     """What `--as` names, else the configured viewer, else everything of the tenant.
 
     The command runs on the machine of the people who own the docs, so it sees as staff do unless
-    told otherwise.
+    told otherwise; `--as staff` says so where a viewer is configured.
     """
-    viewer = pairs(holds or (), "--as", LABEL_FIELDS) if holds else _configured(settings)
+    if holds == [STAFF]:
+        viewer = None
+    elif holds:
+        viewer = pairs(holds, "--as", LABEL_FIELDS)
+    else:
+        viewer = _configured(settings)
     return Scope(
         tenant=settings.tenant,
         holds=viewer or {},

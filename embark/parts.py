@@ -1,0 +1,108 @@
+"""settings -> redactor, encoder, library, retriever: what finds, chosen and opened here.
+
+A heavy library is imported in the branch that chooses it, so that nobody pays for one unasked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from embark.settings import Settings
+from guardrails import Redactor
+from retrieval.answerability import Answerability
+from retrieval.library import Library
+from retrieval.linear import load_model
+from retrieval.ranking import PageRanker
+from retrieval.search import HybridRetriever, SearchPolicy
+from retrieval.types import Encoder, Evidence, Retriever, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Question to evidence, without a conversation: what `embark search` needs."""
+
+    redactor: Redactor
+    encoder: Encoder
+    library: Library
+    retriever: Retriever
+
+    def find(self, text: str, scope: Scope) -> Evidence:
+        """Raises what `Retriever.retrieve` raises."""
+        return self.retriever.retrieve(self.redactor.redact(text).text, scope)
+
+
+@contextmanager
+def open_finder(settings: Settings) -> Iterator[Finder]:
+    """Redactor, encoder, library and retriever, open until the context ends."""
+    with ExitStack() as closing:
+        encoder = open_encoder(settings, closing)
+        yield make_finder(settings, encoder, open_library(settings, closing))
+
+
+def make_finder(settings: Settings, encoder: Encoder, library: Library) -> Finder:
+    """The retriever and its fitted models over these parts."""
+    retriever = HybridRetriever(
+        library,
+        encoder,
+        PageRanker(load_model("retrieval", "ranking")),
+        Answerability(load_model("retrieval", "answerability")),
+        SearchPolicy(passages=settings.answer.passages),
+    )
+    return Finder(make_redactor(settings), encoder, library, retriever)
+
+
+def open_encoder(settings: Settings, closing: ExitStack) -> Encoder:
+    """The sentence encoder; converts the model into the data folder on first use."""
+    if settings.encoder.backend == "hash":
+        from retrieval.memory import HashEncoder
+
+        return HashEncoder()
+    raise NotImplementedError
+
+
+def encoder_is_converted(settings: Settings) -> bool:
+    """Whether the next command starts without torch."""
+    raise NotImplementedError
+
+
+def make_redactor(settings: Settings) -> Redactor:
+    """Patterns by default; Presidio, four seconds to import, where it is asked for."""
+    if settings.redaction.engine == "presidio":
+        from guardrails.redaction import PresidioRedactor
+
+        return PresidioRedactor()
+    from guardrails.patterns import PatternRedactor
+
+    return PatternRedactor()
+
+
+def index_folder(settings: Settings) -> Path:
+    """Where the versions of the embedded index stand."""
+    return settings.data_dir / "index"
+
+
+def index_writer(settings: Settings) -> str | None:
+    """Who holds the writer's lock now."""
+    from retrieval.folders import Folders
+
+    holder = Folders(index_folder(settings)).writer()
+    return None if holder is None else str(holder)
+
+
+@contextmanager
+def open_library_of(settings: Settings) -> Iterator[Library]:
+    """The read side of the index alone, without an encoder."""
+    with ExitStack() as closing:
+        yield open_library(settings, closing)
+
+
+def open_library(settings: Settings, closing: ExitStack) -> Library:
+    """Folders in the process by default, collections of a Qdrant server where one is named."""
+    from retrieval.versions import EmbeddedLibrary
+
+    library = EmbeddedLibrary(index_folder(settings))
+    closing.callback(library.close)
+    return library
