@@ -6,7 +6,7 @@ a crash between the two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -49,6 +49,7 @@ class VersionRecord:
     pages: int
     chunks: int
     size_bytes: int
+    gate: Mapping[str, object]  # the gate's report
 
 
 metadata = MetaData()
@@ -144,6 +145,7 @@ class Catalog:
                     pages=row.pages,
                     chunks=row.chunks,
                     size_bytes=row.size_bytes,
+                    gate=Manifest.from_json(row.manifest, f"the record of {row.name}").gate,
                 )
                 for row in connection.execute(query)
             ]

@@ -1,0 +1,76 @@
+"""Chunks, points and whole versions, made by hand for tests of the index lifecycle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from guardrails import stored
+from retrieval.archive import Archive
+from retrieval.index import Point
+from retrieval.manifest import Manifest, PageRecord, version_name
+from retrieval.memory import HashEncoder
+from retrieval.representation import dense_text, sparse_passage
+from retrieval.types import Chunk, ChunkId, Labels
+
+FINGERPRINT = "0123456789ab"
+ENCODER = HashEncoder(64)
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def chunk_of(doc_id: str, text: str, *, ordinal: int = 0, labels: Labels | None = None) -> Chunk:
+    return Chunk(
+        id=ChunkId(f"{doc_id}#{ordinal}"),
+        doc_id=doc_id,
+        path=f"{doc_id}.md",
+        source="docs",
+        title=doc_id.replace("-", " ").title(),
+        heading_path=("Overview",),
+        anchor="overview",
+        ordinal=ordinal,
+        text=stored(text),
+        labels=labels or Labels("acme"),
+        doc_version="2026-01-01",
+        content_hash=f"hash of {text}",
+    )
+
+
+def point_of(chunk: Chunk) -> Point:
+    return Point(
+        id=chunk.id,
+        doc_id=chunk.doc_id,
+        path=chunk.path,
+        source=chunk.source,
+        labels=chunk.labels,
+        content_hash=chunk.content_hash,
+        dense=ENCODER.encode_passages([dense_text(chunk)])[0],
+        sparse=sparse_passage(chunk),
+    )
+
+
+def manifest_of(chunks: Sequence[Chunk], previous: str | None, now: datetime) -> Manifest:
+    return Manifest(
+        version=version_name(FINGERPRINT, now),
+        fingerprint=FINGERPRINT,
+        encoder=ENCODER.fingerprint,
+        dimension=ENCODER.dimension,
+        created=now.isoformat(),
+        previous=previous,
+        pages=tuple(
+            PageRecord("docs", c.path, c.doc_id, c.labels.tenant, c.content_hash, "rules", 1)
+            for c in chunks
+        ),
+        chunks=len(chunks),
+    )
+
+
+def publish(archive: Archive, chunks: Sequence[Chunk], *, minute: int = 0) -> str:
+    """A version of exactly these chunks becomes current; `minute` tells versions apart."""
+    now = START + timedelta(minutes=minute)
+    with archive.writing():
+        manifest = manifest_of(chunks, archive.current(), now)
+        draft = archive.begin(manifest.version, manifest.dimension, None)
+        draft.writer.put(chunks)
+        draft.index.upsert([point_of(chunk) for chunk in chunks])
+        archive.publish(draft, manifest, now)
+    return manifest.version
