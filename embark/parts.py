@@ -13,6 +13,8 @@ from pathlib import Path
 from embark.settings import Settings
 from guardrails import Redactor
 from retrieval.answerability import Answerability
+from retrieval.encoding.recipe import FORMAT, read_manifest
+from retrieval.encoding.source import PACKAGED, fingerprint_of, resolve
 from retrieval.library import Library
 from retrieval.linear import load_model
 from retrieval.ranking import PageRanker
@@ -38,8 +40,8 @@ class Finder:
 def open_finder(settings: Settings) -> Iterator[Finder]:
     """Redactor, encoder, library and retriever, open until the context ends."""
     with ExitStack() as closing:
-        encoder = open_encoder(settings, closing)
-        yield make_finder(settings, encoder, open_library(settings, closing))
+        library = open_library(settings, closing)
+        yield make_finder(settings, open_encoder(settings), library)
 
 
 def make_finder(settings: Settings, encoder: Encoder, library: Library) -> Finder:
@@ -54,18 +56,37 @@ def make_finder(settings: Settings, encoder: Encoder, library: Library) -> Finde
     return Finder(make_redactor(settings), encoder, library, retriever)
 
 
-def open_encoder(settings: Settings, closing: ExitStack) -> Encoder:
-    """The sentence encoder; converts the model into the data folder on first use."""
+def open_encoder(settings: Settings) -> Encoder:
+    """The sentence encoder; converts the model into the data folder on first use (seconds).
+
+    Raises ModelNotFoundError, DamagedModelError, ConversionError.
+    """
     if settings.encoder.backend == "hash":
         from retrieval.memory import HashEncoder
 
         return HashEncoder()
-    raise NotImplementedError
+    from retrieval.encoder import load_encoder
+
+    return load_encoder(
+        settings.encoder.model or PACKAGED,
+        cache=encoder_folder(settings),
+        allow_download=settings.encoder.allow_download,
+        threads=settings.encoder.threads or None,
+    )
+
+
+def encoder_folder(settings: Settings) -> Path:
+    """Where converted models stand."""
+    return settings.data_dir / "encoder"
 
 
 def encoder_is_converted(settings: Settings) -> bool:
-    """Whether the next command starts without torch."""
-    raise NotImplementedError
+    """Whether commands start without torch. Raises ModelNotFoundError, DamagedModelError."""
+    if settings.encoder.backend == "hash":
+        return True
+    source = resolve(settings.encoder.model or PACKAGED, allow_download=False)
+    target = encoder_folder(settings) / f"{fingerprint_of(source)}-{FORMAT}"
+    return read_manifest(target) is not None
 
 
 def make_redactor(settings: Settings) -> Redactor:

@@ -100,10 +100,12 @@ class EncoderSettings(_Section):
 
     model: str | None = None
     """A sentence-transformers name or folder; the packaged all-MiniLM-L6-v2 when not set."""
-    backend: Literal["auto", "openvino", "onnx", "torch", "hash"] = "auto"
-    """`auto` is the fastest exact one; `hash` knows words but no meaning, and needs no model."""
+    backend: Literal["auto", "hash"] = "auto"
+    """`auto`: the fastest exact runtime; `hash` knows words, no meaning, and needs no model."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """Threads of the runtime; 0 leaves it to the runtime."""
+    """Cores of the runtime; 0 leaves it to the runtime."""
+    allow_download: bool = False
+    """Whether a model that is not here may be fetched from the hub, once."""
 
 
 class ModelSettings(_WithKey):

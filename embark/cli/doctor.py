@@ -157,7 +157,11 @@ def _sources(settings: Settings) -> Finding:
 
 
 def _encoder(settings: Settings) -> Finding:
-    if encoder_is_converted(settings):
+    try:
+        converted = encoder_is_converted(settings)
+    except RetrievalError as failure:
+        return Finding("encoder", State.RED, str(failure), "mend encoder.model, or take it out")
+    if converted:
         return Finding("encoder", State.OK, "converted")
     hint = "embark index run converts it; until then the first command takes longer"
     return Finding("encoder", State.WARNING, "not converted yet", hint)
