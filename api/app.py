@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from api import chat, conversations, errors, health, pages, passages
 from api.assistant import Assistant
 from api.context import Context, Site, page_url
+from api.edge import KnownHosts, PageHeaders
 from api.limits import Limits, StreamSlots
 from api.runs import Runs
 from retrieval.library import Library
@@ -56,5 +56,5 @@ def _add_middleware(app: FastAPI, site: Site) -> None:
             allow_headers=["content-type", "last-event-id"],
             allow_credentials=False,
         )
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(site.allowed_hosts))
-    app.add_middleware(pages.PageHeaders)
+    app.add_middleware(KnownHosts, hosts=site.allowed_hosts)
+    app.add_middleware(PageHeaders)

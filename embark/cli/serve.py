@@ -1,0 +1,128 @@
+"""`embark serve`: the chat page and the API, until interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import webbrowser
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+import uvicorn
+from typing_extensions import override
+
+from api import Limits, Site, create_app, database_probe, encoder_probe, index_probe
+from embark import __version__
+from embark.cli.output import ExitCode, fail, note, out, settings_of
+from embark.settings import Settings
+from embark.wiring import Product, open_copilot
+from retrieval.types import Scope
+
+GRACE_S = 5  # open streams get this long when the server is told to stop
+
+
+def serve(
+    ctx: typer.Context,
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the chat page in a browser.")
+    ] = False,
+) -> None:
+    """Serve the chat page and the API."""
+    settings = settings_of(ctx, {"server.host": host, "server.port": port})
+    listener = _listen(settings)
+    asyncio.run(run_server(settings, listener, open_page=open_page))
+
+
+async def run_server(settings: Settings, listener: socket.socket, *, open_page: bool) -> None:
+    """Serve on a bound socket until SIGINT or SIGTERM. Opens the product and closes it again."""
+
+    def listening() -> None:
+        address = f"http://{_shown(listener)}"
+        out.print(address, markup=False)
+        note("the chat page and the API; stop with Ctrl+C")
+        if open_page:
+            webbrowser.open(address)
+
+    async with open_copilot(settings, keep=True) as product:
+        app = create_app(
+            product.copilot, product.finder.library, site(settings, product), limits(settings)
+        )
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,  # paths hold thread ids
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        await _Server(config, listening).serve(sockets=[listener])
+
+
+def site(settings: Settings, product: Product) -> Site:
+    """What the deployment says about itself. Nobody without an identity sees labelled pages,
+    unless `viewer` grants the label."""
+    holds = {name: frozenset(values) for name, values in (settings.viewer or {}).items()}
+    finder = product.finder
+    return Site(
+        viewer=Scope(settings.tenant, holds),
+        suggestions=settings.suggestions,
+        allowed_hosts=_hosts(settings),
+        allowed_origins=settings.server.allowed_origins,
+        version=__version__,
+        probes={
+            "index": index_probe(finder.library),
+            "database": database_probe(product.copilot, settings.tenant),
+            "encoder": encoder_probe(finder.encoder),
+        },
+    )
+
+
+def limits(settings: Settings) -> Limits:
+    """The caps of this server."""
+    server = settings.server
+    return Limits(
+        max_streams=server.max_streams,
+        max_body_bytes=server.max_body_bytes,
+        heartbeat_s=server.heartbeat_s,
+        shutdown_grace_s=GRACE_S,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens, and not before."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._listening()
+
+
+def _hosts(settings: Settings) -> tuple[str, ...]:
+    """The configured host names, and the address listened on when it names one."""
+    host = settings.server.host
+    anywhere = host in {"0.0.0.0", "::", ""}
+    return settings.server.allowed_hosts if anywhere else (*settings.server.allowed_hosts, host)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host, port = settings.server.host, settings.server.port
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as refused:
+        fail(f"cannot listen on {host}:{port}: {refused.strerror}", "`--port 0` takes a free port")
+        raise typer.Exit(ExitCode.CONFIGURATION) from refused
+
+
+def _shown(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    named = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
+    return f"[{named}]:{port}" if ":" in named else f"{named}:{port}"
