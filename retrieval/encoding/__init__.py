@@ -1,0 +1,1 @@
+"""model name -> source folder -> converted once -> [graph + tokenizer] -> unit vectors."""
