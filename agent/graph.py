@@ -10,7 +10,7 @@ The question was identified, redacted and stored before it comes here; the answe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -76,14 +76,17 @@ def build_graph(deps: Deps, saver: BaseCheckpointSaver[str] | None) -> Conversat
     return graph.compile(checkpointer=saver)
 
 
-def _after_route(state: ConversationState) -> str:
+# The edges are coroutines because langgraph takes plain functions through a worker thread.
+
+
+async def _after_route(state: ConversationState) -> str:
     return "retrieve" if state["kind"] == RouteKind.QUESTION else "reply"
 
 
-def _refused_or(onward: str) -> Callable[[ConversationState], str]:
+def _refused_or(onward: str) -> Callable[[ConversationState], Awaitable[str]]:
     """The edge to `onward`, unless a refusal is certain."""
 
-    def edge(state: ConversationState) -> str:
+    async def edge(state: ConversationState) -> str:
         return "refuse" if state.get("refusal") else onward
 
     return edge

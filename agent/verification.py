@@ -31,6 +31,7 @@ MOST_UNITS = 200
 LONGEST_QUOTE = 600
 """Code points up to which a citation's quote grows over neighbouring units of its chunk: about
 what a citation card shows without scrolling. A single unit may be longer."""
+_LINK_SIGNS = ("://", "](", "][", "![", "]:", "www.", "<a ", "<img")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ class Verifier:
     """Verifies the drafts of one answer, in order. Not thread-safe; `check` may call the encoder.
 
     `dropped` counts drafts that were not shown, by reason: the codes of `guardrails.Verdict`,
-    `heading` for a lead-in that no page has, `empty` when nothing is left of it once links and
-    images are taken out, `too_many` beyond `MOST_UNITS`.
+    `heading` for a lead-in that no page has, `code` and `table` for one that is not the page's own,
+    `url` also for links and images, `empty` for no words, `too_many` beyond `MOST_UNITS`.
     """
 
     def __init__(self, grounding: Grounding, evidence: Evidence) -> None:
@@ -120,6 +121,9 @@ class Verifier:
     def _prose(self, draft: Draft) -> Iterator[Unit]:
         cited = [self._sources[m] for m in draft.markers if m in self._sources]
         text = sanitise(draft.text, sources=cited).strip()
+        if _led_away(draft.text, text):
+            self.dropped["url"] += 1
+            return
         if not any(char.isalnum() for char in text):
             self.dropped["empty"] += 1
             return
@@ -212,6 +216,12 @@ class Verifier:
                 return cited.marker
         self._cited.append(_Cited(len(self._cited) + 1, chunk, stretch))
         return len(self._cited)
+
+
+def _led_away(written: str, clean: str) -> bool:
+    """Whether a link, image or address had to be taken out. Answerers are told to write none, so
+    what stands around one is dropped as well: a page may have asked for it."""
+    return any(written.count(sign) > clean.count(sign) for sign in _LINK_SIGNS)
 
 
 def _stretch(text: Redacted, quote: Redacted | None, chunk: Chunk) -> Stretch | None:

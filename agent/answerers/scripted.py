@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
-from agent.types import AnswererError, Draft, Spent, Utterance
+from typing_extensions import override
+
+from agent.types import Answerer, AnswererError, Draft, Spent, Utterance
 from guardrails import Redacted
 from retrieval.types import Passage
 
@@ -21,7 +23,7 @@ class Pause:
 Line = Draft | Spent | Pause | AnswererError
 
 
-class ScriptedAnswerer:
+class ScriptedAnswerer(Answerer):
     """Plays its lines in order for every question; an error among them is raised there."""
 
     def __init__(self, script: Sequence[Line], name: str = "scripted") -> None:
@@ -29,9 +31,11 @@ class ScriptedAnswerer:
         self._name = name
 
     @property
+    @override
     def name(self) -> str:
         return self._name
 
+    @override
     async def draft(
         self, question: Redacted, passages: Sequence[Passage], history: Sequence[Utterance]
     ) -> AsyncGenerator[Draft | Spent, None]:

@@ -1,0 +1,1 @@
+"""question, passages -> drafted units, unverified; import the answerer that you want by file."""
