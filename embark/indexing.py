@@ -63,7 +63,7 @@ def open_workshop(settings: Settings, choice: Choice, progress: Progress) -> Ite
         archive = _archive(settings, closing)
         redactor = make_redactor(settings)
         feeds = feeds_of(settings, choice, _remembered(archive), redactor)
-        encoder = open_encoder(settings, closing)
+        encoder = open_encoder(settings)
         gate = Gate(encoder, golden=_golden(settings, feeds, redactor))
         sync = Sync(
             archive,

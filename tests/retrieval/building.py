@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from guardrails import stored
 from retrieval.archive import Archive
@@ -16,6 +20,17 @@ from retrieval.types import Chunk, ChunkId, Labels
 FINGERPRINT = "0123456789ab"
 ENCODER = HashEncoder(64)
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """A temporary folder, in memory where the system has such a place.
+
+    A version is synced to disk a dozen times; on a busy disk that is most of a test's time.
+    """
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 def chunk_of(doc_id: str, text: str, *, ordinal: int = 0, labels: Labels | None = None) -> Chunk:

@@ -18,12 +18,13 @@ from retrieval.library import Library
 from retrieval.sparse_files import copy_file, disk_usage
 from retrieval.versions import EmbeddedLibrary
 from tests.contracts.archive import LATER, ONE, THREE, TWO, ArchiveContract, read
-from tests.retrieval.building import publish
+from tests.retrieval.building import folder_in_memory, publish
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "index"
+def root() -> Iterator[Path]:
+    with folder_in_memory() as folder:
+        yield folder / "index"
 
 
 @pytest.fixture
