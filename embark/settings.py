@@ -188,7 +188,7 @@ class Settings(BaseSettings):
     viewer: dict[str, tuple[str, ...]] | None = None
     """Labels that visitors without an identity hold, and `embark ask` too. Not set: visitors see
     the pages without labels, the command line sees as staff do: everything."""
-    log_level: LogLevel = "info"
+    log_level: LogLevel = "warning"
 
     @model_validator(mode="after")
     def _source_ids_differ(self) -> Self:

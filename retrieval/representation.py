@@ -10,6 +10,7 @@ import re
 import zlib
 from collections import defaultdict
 from functools import lru_cache
+from threading import Lock
 
 import numpy as np
 import snowballstemmer
@@ -21,6 +22,7 @@ REPRESENTATION = "1"
 
 _WORD = re.compile(r"[^\W_]+")
 _STEMMER = snowballstemmer.stemmer("english")
+_STEMMING = Lock()  # a stemmer keeps the word that it works on
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 K1 = 1.2  # Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009), section 3.5
@@ -46,7 +48,8 @@ def terms(text: str) -> list[str]:
 
 @lru_cache(maxsize=65536)
 def _stem(word: str) -> str:
-    return str(_STEMMER.stemWord(word))
+    with _STEMMING:
+        return str(_STEMMER.stemWord(word))
 
 
 @lru_cache(maxsize=65536)

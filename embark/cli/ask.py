@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from agent.copilot import BadAskError, Copilot
-from agent.types import Answer, Ask, MessageDelta, MessageFinished, Refusal, RunFailed
+from agent import Answer, Ask, BadAskError, Copilot, Refusal
+from agent.types import MessageDelta, MessageFinished, RunFailed
 from embark.cli.batch import LineError, Question, Record, opened, run_batch
 from embark.cli.output import ExitCode, emit, fail, note, out, settings_of
-from embark.cli.viewing import narrowed, place, scope_of
+from embark.cli.viewing import narrowed, passage_line, place, require_index, scope_of
 from embark.settings import Settings
-from embark.wiring import open_copilot
+from embark.wiring import Product, open_copilot
 from retrieval.index import IndexUnavailableError, RetrievalError
 from retrieval.types import Scope
 
@@ -51,22 +51,28 @@ def ask(
 async def _answer_all(settings: Settings, batch: Path, scope: Scope) -> ExitCode:
     with opened(batch) as file:
         async with open_copilot(settings, keep=False) as product:
-            return await run_batch(file, _answering(product.copilot, scope), AT_ONCE)
+            require_index(product.finder.library)
+            return await run_batch(file, _answering(product, scope), AT_ONCE)
 
 
-def _answering(copilot: Copilot, scope: Scope) -> Callable[[Question], Awaitable[Record]]:
+def _answering(product: Product, scope: Scope) -> Callable[[Question], Awaitable[Record]]:
     async def answer(question: Question) -> Record:
+        seen = narrowed(scope, question.narrow)
         try:
-            given = await copilot.answer(question.text, narrowed(scope, question.narrow))
+            given = document(await product.copilot.answer(question.text, seen))
+            if not given["retrieved"]:  # a turn that is no question was not looked up
+                evidence = await asyncio.to_thread(product.finder.find, question.text, seen)
+                given["retrieved"] = [passage_line(passage) for passage in evidence.retrieved]
         except (RetrievalError, BadAskError) as failure:
             raise LineError(question.id, str(failure)) from failure
-        return {"id": question.id, **document(given)}
+        return {"id": question.id, **given}
 
     return answer
 
 
 async def _answer_one(settings: Settings, text: str, scope: Scope, *, as_json: bool) -> None:
     async with open_copilot(settings, keep=False) as product:
+        require_index(product.finder.library)
         if as_json:
             emit(document(await product.copilot.answer(text, scope)))
             return

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 import orjson
+import structlog
 import typer
 
 from embark.cli.output import ExitCode, emit_line
@@ -18,6 +19,7 @@ from retrieval.types import LABEL_FIELDS, PROPERTY_FIELDS
 
 FILTERABLE = (*LABEL_FIELDS, *PROPERTY_FIELDS)
 _BOM = b"\xef\xbb\xbf"
+_log = structlog.get_logger(__name__)
 
 Record = Mapping[str, object]
 
@@ -110,25 +112,34 @@ def opened(path: Path) -> IO[bytes]:
 async def _in_order(
     file: IO[bytes], answer: Callable[[Question], Awaitable[Record]], at_once: int
 ) -> AsyncIterator[Record]:
-    waiting: deque[asyncio.Task[Record]] = deque()
+    waiting: deque[tuple[str | None, asyncio.Task[Record]]] = deque()
     try:
         for line in questions(file):
             if len(waiting) >= at_once:
-                yield await waiting.popleft()
-            waiting.append(asyncio.create_task(_settled(line, answer)))
+                yield await _outcome(*waiting.popleft())
+            waiting.append((line.id, asyncio.create_task(_worked(line, answer))))
         while waiting:
-            yield await waiting.popleft()
+            yield await _outcome(*waiting.popleft())
     finally:
-        for task in waiting:
+        for _, task in waiting:
             task.cancel()
 
 
-async def _settled(
+async def _worked(
     line: Question | LineError, answer: Callable[[Question], Awaitable[Record]]
 ) -> Record:
-    try:
-        if isinstance(line, LineError):
-            raise line
-        return await answer(line)
-    except LineError as failure:
-        return {"id": failure.id, "error": str(failure)}
+    if isinstance(line, LineError):
+        raise line
+    return await answer(line)
+
+
+async def _outcome(id: str | None, task: asyncio.Task[Record]) -> Record:
+    """The record, or why there is none: a fault in one line does not take the batch with it."""
+    await asyncio.wait([task])
+    failure = task.exception()
+    if failure is None:
+        return task.result()
+    if isinstance(failure, LineError):
+        return {"id": id, "error": str(failure)}
+    _log.error("batch.line_failed", id=id, exc_info=failure)
+    return {"id": id, "error": f"internal error: {type(failure).__name__}"}

@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Any
 
 import orjson
+import structlog
 import typer
 from pydantic import JsonValue
 from rich.console import Console
@@ -95,12 +96,34 @@ def load(ctx: typer.Context, flags: Mapping[str, JsonValue] | None = None) -> Lo
     chosen = ctx.obj if isinstance(ctx.obj, Invocation) else Invocation(None, (), no_input=False)
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     assigned = dict(_assignment(text) for text in chosen.assignments)
-    return load_settings(chosen.config, assigned | given)
+    loaded = load_settings(chosen.config, assigned | given)
+    _log_to_stderr(loaded.settings.log_level)
+    return loaded
 
 
 def settings_of(ctx: typer.Context, flags: Mapping[str, JsonValue] | None = None) -> Settings:
     """The settings of this invocation, such as `settings_of(ctx, {"server.port": port})`."""
     return load(ctx, flags).settings
+
+
+def _log_to_stderr(level: str) -> None:
+    """Lines for people on a terminal, JSON elsewhere; stdout belongs to data."""
+    renderer = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def _assignment(text: str) -> tuple[str, JsonValue]:

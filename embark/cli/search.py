@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from embark.cli.batch import FILTERABLE, LineError, Question, Record, opened, run_batch
 from embark.cli.output import emit, note, out, settings_of
-from embark.cli.viewing import narrowed, pairs, place, scope_of
+from embark.cli.viewing import narrowed, pairs, passage_line, place, require_index, scope_of
 from embark.parts import Finder, open_finder
 from retrieval.index import RetrievalError
 from retrieval.types import Evidence, Passage, Scope
@@ -50,6 +49,7 @@ def search(  # noqa: PLR0913  # the options of a command
     scope = scope_of(settings, holds, pairs(narrow or (), "--filter", FILTERABLE))
     if batch is not None:
         with opened(batch) as file, open_finder(settings) as finder:
+            require_index(finder.library)
             raise typer.Exit(asyncio.run(run_batch(file, _answering(finder, scope), AT_ONCE)))
     with open_finder(settings) as finder:
         started = time.perf_counter()
@@ -75,20 +75,15 @@ def _answering(finder: Finder, scope: Scope) -> Callable[[Question], Awaitable[R
         took_ms = (time.perf_counter() - started) * 1000
         return {
             "id": question.id,
-            "retrieved": [_line(passage) for passage in evidence.retrieved],
+            "retrieved": [passage_line(passage) for passage in evidence.retrieved],
             "timings_ms": {"retrieve": round(took_ms, 3), "total": round(took_ms, 3)},
         }
 
     return answer
 
 
-def _line(passage: Passage) -> dict[str, object]:
-    chunk = passage.chunk
-    return {"chunk_id": chunk.id, "path": chunk.path, "score": round(passage.score, 6)}
-
-
 def _document(evidence: Evidence, took_ms: float, *, explain: bool) -> dict[str, object]:
-    found = [_line(passage) for passage in evidence.retrieved]
+    found = [passage_line(passage) for passage in evidence.retrieved]
     document: dict[str, object] = {"retrieved": found, "timings_ms": {"total": round(took_ms, 3)}}
     if explain:
         for line, passage in zip(found, evidence.retrieved, strict=True):
@@ -110,25 +105,25 @@ def _show(evidence: Evidence, text: str, *, explain: bool) -> None:
     if not evidence.retrieved:
         note("nothing found; `embark index status` shows what is indexed")
         return
-    table = Table(box=None, pad_edge=False, show_header=explain)
-    for heading in ("#", *(("score", "cosine", "BM25") if explain else ()), "passage"):
-        table.add_column(heading, overflow="fold", justify="left")
     for rank, passage in enumerate(evidence.retrieved, start=1):
-        scores = (passage.score, passage.dense, passage.sparse) if explain else ()
-        table.add_row(str(rank), *(f"{score:.3f}" for score in scores), _passage(passage))
-    out.print(table)
+        _show_passage(rank, passage, explain=explain)
     if explain:
-        out.print(f"confidence {evidence.confidence:.3f}  index {evidence.version}", markup=False)
+        out.print(f"\nconfidence {evidence.confidence:.3f}, index {evidence.version}", markup=False)
+        for name, value in evidence.features.items():
+            out.print(f"  {name} {value:.4g}", markup=False, style="dim")
     else:
-        note(f'why: embark search --explain "{text}"   answer: embark ask "{text}"')
+        note(f'\nwhy: embark search --explain "{text}"\nanswer: embark ask "{text}"')
 
 
-def _passage(passage: Passage) -> Text:
+def _show_passage(rank: int, passage: Passage, *, explain: bool) -> None:
     chunk = passage.chunk
+    where = place(chunk.path, chunk.anchor)
     heading = " > ".join((chunk.title, *chunk.heading_path))
+    out.print(Text.assemble(f"{rank:>2}  ", (where, "cyan"), "  ", (heading, "bold")))
+    if explain:
+        scores = f"score {passage.score:.3f}, cosine {passage.dense:.3f}, BM25 {passage.sparse:.1f}"
+        out.print(f"    {scores}", markup=False)
     snippet = " ".join(chunk.text.split())
     if len(snippet) > SNIPPET:
         snippet = snippet[:SNIPPET].rsplit(" ", 1)[0] + " …"
-    return Text.assemble(
-        (place(chunk.path, chunk.anchor), "cyan"), "  ", (heading, "bold"), "\n", (snippet, "dim")
-    )
+    out.print(Text(f"    {snippet}", style="dim"))

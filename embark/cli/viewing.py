@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 import typer
 
 from embark.settings import Settings
-from retrieval.types import LABEL_FIELDS, Scope
+from retrieval.library import Library
+from retrieval.types import LABEL_FIELDS, Passage, Scope
 
 STAFF = "staff"
 
@@ -65,3 +66,15 @@ def pairs(given: Iterable[str], option: str, fields: Sequence[str]) -> Mapping[s
 def place(path: str, anchor: str | None) -> str:
     """`guides/invite.md#roles`."""
     return f"{PurePosixPath(path)}#{anchor}" if anchor else path
+
+
+def passage_line(passage: Passage) -> dict[str, object]:
+    """One entry of `retrieved`."""
+    chunk = passage.chunk
+    return {"chunk_id": chunk.id, "path": chunk.path, "score": round(passage.score, 6)}
+
+
+def require_index(library: Library) -> None:
+    """Raises NoIndexError or IndexUnavailableError now, not at the first question."""
+    with library.lease():
+        pass
