@@ -11,7 +11,7 @@ import typer
 
 from embark.cli.batch import Question, Record, opened, run_batch
 from embark.cli.output import emit, out, settings_of
-from embark.wiring import make_redactor
+from embark.parts import make_redactor
 from guardrails import Redaction
 
 Redact = Callable[[str], Redaction]
