@@ -127,6 +127,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
+<link rel="icon" href="/static/chat/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/static/page.css">
 <script type="module" src="/static/page.js"></script>
 </head>

@@ -64,10 +64,17 @@ function citeButton(message, marker) {
 
 function sources(citations) {
   const items = citations.map((citation) => {
+    const label = element("span", {}, citation.title, ...section(citation));
     const number = element("b", {}, String(citation.marker));
-    return element("li", {}, sourceButton(citation, "", number, element("span", {}, citation.title)));
+    return element("li", {}, sourceButton(citation, "", number, label));
   });
   return element("ul", { class: "sources", "aria-label": "Sources" }, ...items);
+}
+
+/** The cited heading, as far as its anchor tells. */
+function section({ url, title }) {
+  const words = decodeURIComponent(new URL(url, location.href).hash.slice(1)).replace(/[-_]+/g, " ");
+  return words && words !== title.toLowerCase() ? [element("small", {}, ` › ${words}`)] : [];
 }
 
 function sourceButton(citation, style, ...content) {
@@ -141,6 +148,7 @@ function ask(text) {
   conversation.put(message);
   draw([message.id]);
   scrollTo(0, document.body.scrollHeight);
+  if (matchMedia("(pointer: fine)").matches) question.focus(); // elsewhere a keyboard would pop up
   answer(message);
 }
 

@@ -86,10 +86,11 @@ function wrap(places) {
     const [first] = ends.get(node) ?? [at];
     ends.set(node, [first, at + 1]);
   }
+  const [start, end] = [places[0][0], places.at(-1)[0]];
   for (const [node, [first, last]] of ends) {
     const range = document.createRange();
-    range.setStart(node, first);
-    range.setEnd(node, last);
+    range.setStart(node, node === start ? first : 0);
+    range.setEnd(node, node === end ? last : node.data.length);
     range.surroundContents(element("mark"));
   }
 }
