@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from threading import RLock
 from typing import NamedTuple
 
 import numpy as np
-import snowballstemmer
 from numpy.typing import NDArray
 
 from guardrails import Redacted
 from retrieval.filters import Answer, clauses, tenant_clause, verified
 from retrieval.index import Point, Rankings
 from retrieval.points import FUSION_DEPTH, RRF_K, Payload, check_dimension, payload_of
+from retrieval.representation import terms
 from retrieval.types import ChunkId, Hit, Scope, SparseVector, Vector
 
 
@@ -157,8 +155,6 @@ def _unit(vector: Vector) -> Vector:
     return vector / np.float32(norm) if norm else vector
 
 
-_WORD = re.compile(r"[^\W_]+")
-_STEMMER = snowballstemmer.stemmer("english")
 _INFORMATIVE_LENGTH = 6  # letters; English function words are shorter, so they weigh less
 
 
@@ -208,7 +204,7 @@ class HashEncoder:
 
     def _vector(self, text: str) -> Vector:
         vector = np.zeros(self._dimension, dtype=np.float32)
-        for word, count in Counter(map(_stem, _WORD.findall(text.lower()))).items():
+        for word, count in Counter(terms(text)).items():
             digest = zlib.crc32(word.encode())
             sign = 1 if digest & 1 else -1
             informative = min(len(word), _INFORMATIVE_LENGTH) / _INFORMATIVE_LENGTH
@@ -216,8 +212,3 @@ class HashEncoder:
         if not vector.any():
             vector[0] = 1
         return _unit(vector)
-
-
-@lru_cache(maxsize=65536)
-def _stem(word: str) -> str:
-    return str(_STEMMER.stemWord(word))

@@ -12,8 +12,12 @@ import qdrant_edge
 from typing_extensions import override
 
 import retrieval.edge
+from guardrails import literal
 from retrieval.edge import LOCK, EdgeIndex, ReadOnlyIndexError, copy_for_reading
 from retrieval.index import Index, IndexLockedError, IndexUnavailableError
+from retrieval.memory import HashEncoder
+from retrieval.representation import dense_text, sparse_passage
+from retrieval.types import Chunk, ChunkId, Labels
 from tests.contracts.index import DIMENSION, EVERYBODY, IndexContract, corpus, dense, point, sparse
 
 
@@ -183,3 +187,38 @@ def test_a_damaged_folder_is_unavailable_and_not_left_locked(folder: Path, patte
     for _ in range(2):
         with pytest.raises(IndexUnavailableError, match="embark index run --full"):
             EdgeIndex.open(folder, dimension=DIMENSION, writable=False)
+
+
+def test_no_text_of_a_chunk_lies_in_the_folder(tmp_path: Path) -> None:
+    chunk = Chunk(
+        id=ChunkId("guides/invite#0"),
+        doc_id="guides/invite",
+        path="guides/invite.md",
+        source="docs",
+        title="Zirconium title",
+        heading_path=("Malachite heading",),
+        anchor="malachite",
+        ordinal=0,
+        text=literal("The obsidian passphrase opens the vermilion drawer."),
+        labels=Labels("acme", plan=("pro",)),
+        doc_version="2026-01-31",
+        content_hash="0f1e2d",
+    )
+    stored = point(
+        1,
+        chunk.labels,
+        id=chunk.id,
+        path=chunk.path,
+        content_hash=chunk.content_hash,
+        sparse=sparse_passage(chunk),
+        dense=HashEncoder(DIMENSION).encode_passages([dense_text(chunk)])[0],
+    )
+    index = EdgeIndex.open(tmp_path / "index", dimension=DIMENSION, writable=True)
+    index.upsert([stored])
+    index.flush()
+    index.close()
+    written = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert chunk.path.encode() in written  # the probe sees what is there
+    for word in f"{chunk.title} {chunk.heading_path} {chunk.text}".split():
+        canary = word.strip("()',.")
+        assert len(canary) < 6 or canary.encode() not in written
