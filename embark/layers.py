@@ -27,6 +27,8 @@ NOT_SETTINGS = ("EMBARK_CONFIG", "EMBARK_QDRANT_URL", "EMBARK_TEST_")
 """Variables (or their beginnings) with our prefix that are no settings."""
 PATH_KEYS = ("data_dir", "path", "labels", "golden", "api_key_file")
 """Keys whose relative value starts at the folder of the file that holds it."""
+TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2")
+"""Variables by which LangChain would send every text to a service on the net."""
 SECRETS = (("model", "api_key"), ("index", "api_key"), ("database", "url"))
 
 
@@ -36,6 +38,10 @@ class ConfigurationError(Exception):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+class UnreachableError(Exception):
+    """A service that the settings name does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,11 @@ def load_settings(
     except ValidationError as failure:
         raise ConfigurationError([_explain(e, layers) for e in failure.errors()]) from failure
     return Loaded(settings, layers, file)
+
+
+def tracing_variables() -> list[str]:
+    """The variables of `TRACING` that are switched on."""
+    return [name for name in TRACING if os.environ.get(name, "").lower() in {"1", "true"}]
 
 
 def _find(config: Path | None) -> Path | None:

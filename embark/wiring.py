@@ -14,10 +14,12 @@ from uuid import uuid4
 
 import httpx
 from pydantic import SecretStr
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from agent import Answerer, Budget, Conversations, Copilot, Deps, Grounding, MemoryConversations
 from agent.answerers.extractive import ExtractiveAnswerer
 from embark import __version__
+from embark.layers import ConfigurationError, UnreachableError, tracing_variables
 from embark.parts import Finder, make_finder, open_finder, open_library
 from embark.settings import ModelSettings, Settings
 from guardrails import GroundingPolicy, Redacted, Similarity
@@ -45,7 +47,12 @@ async def open_copilot(settings: Settings, *, keep: bool = True) -> AsyncIterato
 
 
 def make_copilot(settings: Settings, finder: Finder, conversations: Conversations) -> Copilot:
-    """The conversation over these parts; `close` it before them."""
+    """The conversation over these parts; `close` it before them.
+
+    Raises ConfigurationError when texts would leave through tracing, or the key file is missing.
+    """
+    if on := tracing_variables():
+        raise ConfigurationError([f"{on[0]} sends every text away: unset it"])
     extractive = ExtractiveAnswerer(finder.encoder)
     return Copilot(
         Deps(
@@ -77,8 +84,14 @@ def open_blank(settings: Settings) -> Iterator[Product]:
 def _stored(settings: Settings) -> Conversations:
     from agent.conversations_sql import SqlConversations, open_engine, upgrade
 
-    engine = open_engine(database_url(settings))
-    upgrade(engine)
+    try:
+        engine = open_engine(database_url(settings))
+        upgrade(engine)
+    except (ArgumentError, NoSuchModuleError) as failure:
+        raise ConfigurationError([f"database.url: {failure}"]) from failure
+    except SQLAlchemyError as failure:
+        reason = str(failure).splitlines()[0]
+        raise UnreachableError(f"the database of conversations: {reason}") from failure
     return SqlConversations(engine)
 
 
@@ -97,7 +110,7 @@ def _budget(model: ModelSettings | None) -> Budget:
 
 
 def _generative(model: ModelSettings) -> Answerer:
-    """Any endpoint that speaks OpenAI's protocol. Raises OSError when the key file is missing."""
+    """Any endpoint that speaks OpenAI's protocol."""
     from langchain_openai import ChatOpenAI
 
     from agent.answerers.generative import GenerativeAnswerer
@@ -105,7 +118,7 @@ def _generative(model: ModelSettings) -> Answerer:
     chat = ChatOpenAI(
         base_url=model.base_url,
         model=model.name,
-        api_key=SecretStr(model.key() or "none"),  # local servers ask for none; the client does
+        api_key=SecretStr(_key(model) or "none"),  # local servers ask for none; the client does
         timeout=httpx.Timeout(model.total_timeout_s, connect=model.connect_timeout_s),
         max_retries=model.retries,
         max_completion_tokens=model.max_output_tokens,
@@ -113,6 +126,13 @@ def _generative(model: ModelSettings) -> Answerer:
         stream_usage=True,
     )
     return GenerativeAnswerer(chat, model.name)
+
+
+def _key(model: ModelSettings) -> str | None:
+    try:
+        return model.key()
+    except OSError as failure:
+        raise ConfigurationError([f"model.api_key_file: {failure}"]) from failure
 
 
 def threshold_of(settings: Settings) -> float:

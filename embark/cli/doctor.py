@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import socket
 import tempfile
@@ -17,7 +16,7 @@ import typer
 from rich.text import Text
 
 from embark.cli.output import ExitCode, emit, load, out
-from embark.layers import ConfigurationError
+from embark.layers import ConfigurationError, tracing_variables
 from embark.parts import encoder_is_converted, index_writer, open_library_of
 from embark.settings import ModelSettings, Settings
 from retrieval.index import NoIndexError, RetrievalError
@@ -37,7 +36,6 @@ FLOORS = {
     "qdrant-edge-py": "0.9.0",
 }
 """Oldest versions without a known hole; advisories in docs/dependencies.md."""
-TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2")
 REACH_TIMEOUT_S = 5.0
 
 
@@ -128,7 +126,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _tracing() -> Finding:
-    on = [name for name in TRACING if os.environ.get(name, "").lower() in {"1", "true"}]
+    on = tracing_variables()
     if on:
         return Finding("tracing", State.RED, f"{on[0]} sends texts away", f"unset {on[0]}")
     return Finding("tracing", State.OK, "no text leaves through tracing")
@@ -175,12 +173,15 @@ def _index(settings: Settings) -> Finding:
             )
     except NoIndexError as failure:
         return Finding("index", State.RED, str(failure), "embark index run")
-    except RetrievalError as failure:
+    except (RetrievalError, OSError) as failure:
         return Finding("index", State.RED, str(failure), "embark index status")
 
 
 def _writer(settings: Settings) -> Finding:
-    holder = index_writer(settings)
+    try:
+        holder = index_writer(settings)
+    except OSError as failure:
+        return Finding("index lock", State.RED, str(failure), "mend the data folder")
     if holder is None:
         return Finding("index lock", State.OK, "free")
     return Finding("index lock", State.WARNING, f"held by {holder}", "wait until it is done")

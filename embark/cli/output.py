@@ -19,7 +19,7 @@ from pydantic import JsonValue
 from rich.console import Console
 
 from embark.cli import Invocation
-from embark.layers import ConfigurationError, Loaded, load_settings
+from embark.layers import ConfigurationError, Loaded, UnreachableError, load_settings
 from embark.settings import Settings
 from retrieval.index import IndexLockedError, IndexUnavailableError, NoIndexError, RetrievalError
 
@@ -46,6 +46,7 @@ class ExitCode(IntEnum):
 
 CODES: dict[type[Exception], ExitCode] = {
     ConfigurationError: ExitCode.CONFIGURATION,
+    UnreachableError: ExitCode.UNREACHABLE,
     NoIndexError: ExitCode.CONFIGURATION,
     IndexLockedError: ExitCode.LOCKED,
     IndexUnavailableError: ExitCode.UNREACHABLE,
