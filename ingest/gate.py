@@ -120,27 +120,27 @@ class Gate:
         )
 
     def _recall(self, draft: Draft, chunks: Sequence[Chunk], rng: Random) -> Check:
-        by_path = {chunk.path: chunk for chunk in chunks}
-        golden = [item for item in self.golden if item.path in by_path]
-        if golden:
-            tried = _sample(golden, self.policy.sample, rng)
-            tenants = [by_path[item.path].labels.tenant for item in tried]
+        tenants = {chunk.path: chunk.labels.tenant for chunk in chunks}
+        if self.golden:
+            tried = _sample(self.golden, self.policy.sample, rng)
             name, least = "golden questions", self.policy.min_golden_recall
         else:
             picked = _sample(chunks, self.policy.sample, rng)
             tried = [Golden(_own_words(chunk), chunk.path) for chunk in picked]
-            tenants = [chunk.labels.tenant for chunk in picked]
             name, least = "own headings", self.policy.min_self_recall
         missed = [
             item.text
-            for item, tenant in zip(tried, tenants, strict=True)
-            if item.path not in self._found(draft, item.text, tenant)
+            for item in tried
+            if item.path not in self._found(draft, item.text, tenants.get(item.path))
         ]
         recall = 1 - len(missed) / len(tried) if tried else 0.0
         detail = f"{name}: {len(tried) - len(missed)} of {len(tried)} find their page"
         return Check("recall", recall >= least, f"{detail} (at least {least:.0%}){_few(missed)}")
 
-    def _found(self, draft: Draft, text: Redacted, tenant: str) -> set[str]:
+    def _found(self, draft: Draft, text: Redacted, tenant: str | None) -> set[str]:
+        """Paths that the question finds for the tenant of its page; None: the page is gone."""
+        if tenant is None:
+            return set()
         scope = Scope(tenant, unrestricted=True)
         dense = self.encoder.encode_query(text)
         hits = draft.index.fused(dense, sparse_query(text), scope, self.policy.depth)

@@ -6,7 +6,7 @@ a crash between the two.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -30,6 +30,7 @@ from retrieval.manifest import Manifest
 
 
 class VersionState(StrEnum):
+    BUILDING = "building"  # in collections; a folder under construction stands apart
     READY = "ready"  # whole, never current
     PUBLISHED = "published"  # is current or was
     REFUSED = "refused"  # the gate said no; only its report is left
@@ -79,8 +80,14 @@ class Catalog:
         self._engine = engine
         metadata.create_all(engine)
 
-    def add(self, manifest: Manifest, state: VersionState, size_bytes: int) -> None:
-        """Record a version, replacing what was said of it before. Pages are only counted."""
+    def add(
+        self, manifest: Manifest, state: VersionState, size_bytes: int, *, with_pages: bool = False
+    ) -> None:
+        """Record a version, replacing what was said of it before.
+
+        Without `with_pages` they are only counted: the version's own folder lists them.
+        """
+        kept = manifest if with_pages else replace(manifest, pages=())
         with self._engine.begin() as connection:
             connection.execute(delete(_version).where(_c.name == manifest.version))
             connection.execute(
@@ -92,7 +99,7 @@ class Catalog:
                     pages=len(manifest.pages),
                     chunks=manifest.chunks,
                     size_bytes=size_bytes,
-                    manifest=replace(manifest, pages=()).to_json().decode(),
+                    manifest=kept.to_json().decode(),
                 )
             )
 
@@ -124,6 +131,20 @@ class Catalog:
                     state=VersionState.REMOVED, removed=None if now is None else now.isoformat()
                 )
             )
+
+    def forget(self, name: str) -> None:
+        """Drop the row of a version that never came to be."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(_version).where(_c.name == name))
+
+    def before(self, version: str | None, there: Collection[str]) -> str | None:
+        """The nearest predecessor of `version` that is among those still `there`."""
+        previous = {record.name: record.previous for record in self.records()}
+        while version is not None:
+            version = previous.get(version)
+            if version in there:
+                return version
+        return None
 
     def manifest(self, name: str) -> Manifest | None:
         with self._engine.connect() as connection:

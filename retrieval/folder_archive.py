@@ -139,15 +139,9 @@ class FolderArchive:
         self._catalog().published(version, now)
 
     def _before(self, version: str | None) -> str | None:
-        """The nearest earlier version that is still there; read from the catalog, because the
-        manifest of a version that must be left may be damaged."""
-        there = set(self._folders.versions())
-        previous = {record.name: record.previous for record in self._catalog().records()}
-        while version is not None:
-            version = previous.get(version)
-            if version in there:
-                return version
-        return None
+        """What to return to; asked of the catalog, because the manifest of a version that must be
+        left may be damaged."""
+        return self._catalog().before(version, self._folders.versions())
 
     def _sweep(self) -> None:
         """Half versions, and whole ones that a crash kept from the pointer, go."""

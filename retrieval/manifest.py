@@ -82,6 +82,12 @@ def version_name(fingerprint: str, now: datetime) -> str:
     return f"docs__{fingerprint}_{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z"
 
 
+def version_time(name: str) -> datetime:
+    """When a version was named, UTC. Raises ValueError for anything but a version's name."""
+    stamp = name.rpartition("_")[2].removesuffix("Z")
+    return datetime.strptime(f"{stamp}000+0000", "%Y%m%dT%H%M%S%f%z")
+
+
 def is_version_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
