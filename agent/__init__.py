@@ -55,4 +55,7 @@ __all__ = [
     "RunEvent",
     "Status",
     "UnknownThreadError",
+    "UnsafeCheckpointsError",
+    "memory_saver",
+    "sqlite_saver",
 ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -73,7 +73,7 @@ class Copilot:
         self._live: dict[_Key, LiveRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def ask(self, request: Ask) -> AsyncIterator[Numbered]:
+    async def ask(self, request: Ask) -> AsyncGenerator[Numbered, None]:
         """Answer a message and stream the events of its run.
 
         A message id that is being answered joins that run; one that was answered gets the stored
@@ -87,7 +87,7 @@ class Copilot:
         async for numbered in live.follow():
             yield numbered
 
-    async def resume(self, tenant: str, thread_id: str) -> AsyncIterator[Numbered]:
+    async def resume(self, tenant: str, thread_id: str) -> AsyncGenerator[Numbered, None]:
         """Run the newest question again when nothing answered it; else no events at all.
 
         Idempotent: a run under way is joined. Raises UnknownThreadError.

@@ -14,11 +14,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.serde import _msgpack
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from agent.checkpoints import checkpoint_serializer
 from agent.deps import Deps
 from agent.state import ConversationState
 from agent.steps import RunContext, Steps
@@ -27,24 +26,6 @@ from agent.types import RouteKind
 ConversationGraph: TypeAlias = CompiledStateGraph[
     ConversationState, RunContext, ConversationState, ConversationState
 ]
-
-
-class UnsafeCheckpointsError(RuntimeError):
-    """Checkpoints could revive arbitrary objects: the process must not start."""
-
-
-def checkpoint_serializer() -> JsonPlusSerializer:
-    """The only serialiser that checkpoints may use: plain values, no pickle, no revival of types.
-
-    Raises UnsafeCheckpointsError when langgraph was imported without its strict mode, which it
-    reads once, at import: `agent/__init__.py` sets it.
-    """
-    if not _msgpack.STRICT_MSGPACK_ENABLED:
-        raise UnsafeCheckpointsError(
-            "langgraph was imported before `agent` and is not in strict mode: import `agent` "
-            "first, or set LANGGRAPH_STRICT_MSGPACK=true in the environment"
-        )
-    return JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None)
 
 
 def build_graph(deps: Deps, saver: BaseCheckpointSaver[str] | None) -> ConversationGraph:

@@ -10,7 +10,7 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from agent import Answer, Ask, Budget, Copilot, Refusal
+from agent import Answer, Answerer, Ask, Budget, Copilot, Refusal
 from agent.answerers.generative import GenerativeAnswerer
 from agent.answerers.scripted import ScriptedAnswerer
 from agent.language import language
@@ -39,6 +39,7 @@ from tests.agent.scripted_provider import (
     units,
 )
 from tests.agent.shelf import CHUNKS, SCOPE, TENANT, deps, passages
+from tests.contracts.answerer import AnswererContract
 
 QUESTION = "How many people can admins invite at once?"
 TRUE = sentence("Admins can invite up to 50 people at once.", 1)
@@ -303,3 +304,11 @@ async def test_errors_say_whether_units_had_been_given() -> None:
 async def _drain(drafts: AsyncIterator[Draft | Spent]) -> None:
     async for _ in drafts:
         pass
+
+
+class TestGenerativeAnswerer(AnswererContract):
+    @pytest.fixture
+    async def answerer(self) -> AsyncIterator[Answerer]:
+        step = {"kind": "step", "text": "Click Invite people.", "sources": [1]}
+        async with provider(units(TRUE, step), Finish()) as scripted:
+            yield GenerativeAnswerer(model(scripted), "scripted-model")
