@@ -16,7 +16,7 @@ from random import Random
 
 from embark import __version__
 from embark.layers import ConfigurationError
-from embark.parts import index_folder, make_redactor, open_encoder
+from embark.parts import index_folder, make_redactor, open_encoder, open_stores
 from embark.settings import Settings, SourceSettings
 from guardrails import Redactor
 from ingest import FolderSource, GitSource, SitemapSource, Source, find_rules
@@ -64,7 +64,7 @@ def open_workshop(settings: Settings, choice: Choice, progress: Progress) -> Ite
         redactor = make_redactor(settings)
         feeds = feeds_of(settings, choice, _remembered(archive), redactor)
         encoder = open_encoder(settings)
-        gate = Gate(encoder, golden=_golden(settings, feeds, redactor))
+        gate = Gate(encoder, golden=_golden(settings, choice, feeds, redactor))
         sync = Sync(
             archive,
             encoder,
@@ -176,10 +176,14 @@ def _redaction(settings: Settings) -> str:
     return f"{settings.redaction.engine} {__version__}"
 
 
-def _golden(settings: Settings, feeds: Sequence[Feed], redactor: Redactor) -> tuple[Golden, ...]:
-    if settings.index.golden is not None:
+def _golden(
+    settings: Settings, choice: Choice, feeds: Sequence[Feed], redactor: Redactor
+) -> tuple[Golden, ...]:
+    """The file that is set, for a run of all sources, else those beside the folders of this run."""
+    if settings.index.golden is not None and choice.everything:
         return read_golden(settings.index.golden, redactor)
-    roots = [source.path for source in settings.sources if source.path is not None]
+    names = {feed.source.id for feed in feeds}
+    roots = [source.path for source in settings.sources if source.id in names and source.path]
     roots += [Path(feed.folder) for feed in feeds if feed.folder is not None]
     beside = {folder / GOLDEN_FILE for root in roots for folder in (root, root.parent)}
     files = sorted(path for path in beside if path.is_file())
@@ -195,8 +199,11 @@ def _remembered(archive: Archive) -> Mapping[str, str]:
 
 
 def _archive(settings: Settings, closing: ExitStack) -> Archive:
-    if settings.index.kind == "edge":
-        from retrieval.folder_archive import FolderArchive  # the engine loads here
+    if settings.index.kind == "server":
+        from retrieval.collections import CollectionArchive  # one of two engines
 
-        return FolderArchive(index_folder(settings))
-    raise NotImplementedError
+        client, engine = open_stores(settings, closing)
+        return CollectionArchive(client, engine, index_folder(settings))
+    from retrieval.folder_archive import FolderArchive  # the other engine
+
+    return FolderArchive(index_folder(settings))

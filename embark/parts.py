@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from embark.settings import Settings
 from guardrails import Redactor
@@ -20,6 +21,10 @@ from retrieval.linear import load_model
 from retrieval.ranking import PageRanker
 from retrieval.search import HybridRetriever, SearchPolicy
 from retrieval.types import Encoder, Evidence, Retriever, Scope
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
+    from sqlalchemy import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +127,35 @@ def open_library_of(settings: Settings) -> Iterator[Library]:
 
 def open_library(settings: Settings, closing: ExitStack) -> Library:
     """Folders in the process by default, collections of a Qdrant server where one is named."""
-    from retrieval.versions import EmbeddedLibrary
+    if settings.index.kind == "server":
+        from retrieval.collections import ServerLibrary
 
-    library = EmbeddedLibrary(index_folder(settings))
+        client, engine = open_stores(settings, closing)
+        library: Library = ServerLibrary(client, engine)
+    else:
+        from retrieval.versions import EmbeddedLibrary
+
+        library = EmbeddedLibrary(index_folder(settings))
     closing.callback(library.close)
     return library
+
+
+def open_stores(settings: Settings, closing: ExitStack) -> tuple[QdrantClient, Engine]:
+    """The Qdrant server, and the main database with the text of its chunks."""
+    from sqlalchemy import create_engine
+
+    from retrieval.server import connect
+
+    client = connect(settings.index.url or "", api_key=settings.index.key())
+    closing.callback(client.close)
+    engine = create_engine(database_url(settings))
+    closing.callback(engine.dispose)
+    return client, engine
+
+
+def database_url(settings: Settings) -> str:
+    """The configured address, else SQLite in the data folder, which is created."""
+    if settings.database.url is not None:
+        return settings.database.url.get_secret_value()
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return f"sqlite:///{settings.data_dir / 'embark.sqlite'}"

@@ -20,7 +20,7 @@ from agent import Answerer, Budget, Conversations, Copilot, Deps, Grounding, Mem
 from agent.answerers.extractive import ExtractiveAnswerer
 from embark import __version__
 from embark.layers import ConfigurationError, UnreachableError, tracing_variables
-from embark.parts import Finder, make_finder, open_finder, open_library
+from embark.parts import Finder, database_url, make_finder, open_finder, open_library
 from embark.settings import ModelSettings, Settings
 from guardrails import GroundingPolicy, Redacted, Similarity
 from retrieval.types import Encoder
@@ -93,14 +93,6 @@ def _stored(settings: Settings) -> Conversations:
         reason = str(failure).splitlines()[0]
         raise UnreachableError(f"the database of conversations: {reason}") from failure
     return SqlConversations(engine)
-
-
-def database_url(settings: Settings) -> str:
-    """The configured address, else SQLite in the data folder, which is created."""
-    if settings.database.url is not None:
-        return settings.database.url.get_secret_value()
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return f"sqlite:///{settings.data_dir / 'embark.sqlite'}"
 
 
 def _budget(model: ModelSettings | None) -> Budget:
