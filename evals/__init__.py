@@ -1,0 +1,1 @@
+"""the composed product, questions with known answers -> figures -> report, release gates."""
