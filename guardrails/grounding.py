@@ -101,7 +101,7 @@ def verify(
     if any(is_verbatim(sentence, source) for source in cited):
         return Verdict(True, 1.0)
     claim = read_claim(plain(sentence), sentence)
-    missing = _missing(claim, cited)
+    missing = missing_part(claim, cited)
     if missing is not None:
         return Verdict(False, 0.0, missing)
     return _judged(measure(claim, cited, similarity), policy)
@@ -156,7 +156,7 @@ def _judged(features: SupportFeatures, policy: GroundingPolicy) -> Verdict:
 # --- what must be present -----------------------------------------------------------------------
 
 
-def _missing(claim: Claim, cited: Sequence[Source]) -> str | None:
+def missing_part(claim: Claim, cited: Sequence[Source]) -> str | None:
     """The reason code of the first thing that no cited passage holds."""
     if not claim.content:
         return "support"

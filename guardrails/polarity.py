@@ -73,3 +73,12 @@ def _stronger(claim: Claim, evidence: Claim) -> bool:
     if mine & _EXCLUSIVE and not theirs & _EXCLUSIVE:
         return True
     return bool(mine & _UNIVERSAL and not theirs & _UNIVERSAL and theirs & (_PARTIAL | _EXCLUSIVE))
+
+
+def opposite_of(word: str) -> str | None:
+    """A word that says the contrary of this one, None where the lexicon has none."""
+    for left, right in LEXICON.opposites:
+        for here, there in ((left, right), (right, left)):
+            if word in here:
+                return min(there, key=lambda other: (abs(len(other) - len(word)), other))
+    return None

@@ -27,7 +27,7 @@ _URL = re2.compile(
 _MARKER = re2.compile(r"\[\^?(\d{1,4})\]")
 _NESTING = 4
 """Markup inside markup is removed from inside out; nothing that reads well nests deeper."""
-_GAPS = re2.compile(r"[ \t]{2,}")
+_GAPS = re2.compile(r"(\S)[ \t]{2,}(\S)")
 _GAP_BEFORE_STOP = re2.compile(r" +([.,;:!?])")
 
 
@@ -58,9 +58,10 @@ def _prose(text: str, markers: Collection[int], held: str) -> str:
     text = _TAG.sub("", _DEFINITION.sub("", text))
     text = _URL.sub(lambda match: _known(match.group(), held), text)
     text = _MARKER.sub(lambda m: m.group() if int(m.group(1)) in markers else "", text)
-    return str(_GAP_BEFORE_STOP.sub(r"\1", _GAPS.sub(" ", text)))
+    return str(_GAP_BEFORE_STOP.sub(r"\1", _GAPS.sub(r"\1 \2", text)))
 
 
 def _known(url: str, held: str) -> str:
-    tail = url[len(url.rstrip(".,;:!?)")) :]
-    return url if url.lower().rstrip(".,;:!?)/") in held else tail
+    closing = "" if "(" in url else ")"
+    bare = url.rstrip(f".,;:!?{closing}")
+    return url if bare.lower().rstrip("/") in held else url[len(bare) :]

@@ -35,7 +35,7 @@ SECRETS = [
     ("API_KEY", "AIza" + "SyDk3vQ9fXc2Lr8Wb7TnPz0Ym5Jh1GsKe4U"),
     ("API_KEY", "sk-ant-api03-" + "Qv7" * 29 + "xA-bC9dE2fAA"),
     ("API_KEY", "sk-proj-" + "0Ht0WyQdo7xzfVVLZm3yg5i7LwB6DFnCmMItt9QNuJDPpuF"),
-    ("API_KEY", "SG." + "ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf-09kqeF8tAmbihYzrnopKc-1s5cr"),
+    ("API_KEY", "SG." + "ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf-09kqeF8tAmbihYzrnopKc"),
     ("API_KEY", "npm_" + "qR7tY2uI9oP4aS6dF1gH8jK3lZ5xC0vB2nM4"),
     ("API_KEY", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI4MjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"),
     ("PRIVATE_KEY", "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAvpnaPKLIKdvx98KW\n"
