@@ -9,6 +9,7 @@ import os
 # langgraph reads this once, at import; without it a forged checkpoint can run code
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
+from agent.checkpoints import UnsafeCheckpointsError, memory_saver, sqlite_saver
 from agent.conversations import (
     Conversation,
     ConversationError,

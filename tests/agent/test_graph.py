@@ -90,9 +90,11 @@ def test_a_forged_checkpoint_runs_nothing(code: int, tmp_path: Path) -> None:
         4: ("os", "system", {"command": f"touch {trace}"}, "system"),
         5: ("os", "system", {"command": f"touch {trace}"}, "system"),
     }[code]
-    blob = ormsgpack.packb(ormsgpack.Ext(code, ormsgpack.packb(forged)))
-    checkpoint_serializer().loads_typed(("msgpack", blob))
+    blob = ("msgpack", ormsgpack.packb(ormsgpack.Ext(code, ormsgpack.packb(forged))))
+    checkpoint_serializer().loads_typed(blob)
     assert not trace.exists()
+    JsonPlusSerializer(allowed_msgpack_modules=True).loads_typed(blob)  # the forgery is a real one
+    assert trace.exists()
 
 
 def test_a_process_without_strict_mode_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
