@@ -16,6 +16,7 @@ MAX_CHARS = 65_536
 """Front matter is a handful of lines; anything longer is a page whose closing mark is missing."""
 
 _KEY = re.compile(r"""^["']?([A-Za-z_][\w.-]*)["']?\s*[:=]""")
+_DATE = re.compile(r":\s*\d{4}-\d{1,2}-\d{1,2}")
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _CLOSERS = {"---": ("---", "..."), "+++": ("+++",)}
 _HINT = "mend the front matter; the page is left out because its labels are unknown"
@@ -63,9 +64,12 @@ def _yaml(block: str) -> Mapping[str, object]:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 2 if mark else 1
         raise PageFault(f"front matter is not YAML: {error.problem}", _HINT, line) from error
-    except (YAMLError, ValueError) as error:  # ValueError: impossible dates such as 2026-13-40
+    except YAMLError as error:
         first = str(error).splitlines()[0]
         raise PageFault(f"front matter is not YAML: {first}", _HINT, 1) from error
+    except ValueError as error:  # YAML makes dates of what looks like one
+        line = next((n for n, text in enumerate(block.split("\n"), 2) if _DATE.search(text)), 1)
+        raise PageFault(f"front matter holds an impossible date: {error}", _HINT, line) from error
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
@@ -78,7 +82,7 @@ def _toml(block: str) -> Mapping[str, object]:
         loaded = tomllib.loads(block)
     except tomllib.TOMLDecodeError as error:
         place = _TOML_LINE.search(str(error))
-        line = int(place[1]) + 1 if place else 1
+        line = 1 + (int(place[1]) if place else block.count("\n") + 1)  # else at its end
         message = _TOML_LINE.sub("", str(error)).strip()
         raise PageFault(f"front matter is not TOML: {message}", _HINT, line) from error
     return {key.lower(): value for key, value in loaded.items()}

@@ -30,8 +30,8 @@ _INLINE_LINK = re.compile(
     r"(?<!!)\[(?:[^\[\]]|\[[^\[\]]*\])*\]\(\s*<?([^\s()<>]+(?:\([^\s()]*\))?)"
 )
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]]+\]:\s*<?([^\s<>]+)", re.M)
-_HREF = re.compile(r"""<a\s[^>]*?href=["']([^"']+)["']""", re.I)
-_CODE_SPAN = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.S)
+_HREF = re.compile(r"""<a\s[^<>]*?href=["']([^"']+)["']""", re.I)
+_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", re.S)
 _FENCED = re.compile(r"^([ \t>]*)(`{3,}|~{3,}).*?^[ \t>]*\2", re.M | re.S)
 _INDEX_NAMES = {"index", "readme", "_index"}
 _HASH_CHARS = 12

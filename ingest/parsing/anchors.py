@@ -11,9 +11,11 @@ _INNER_ANCHOR = re.compile(r"""<a\s+(?:id|name)=["']?([^"'\s>]+)["']?[^>]*>(?:\s
 _IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
 _LINK = re.compile(r"\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
-_CODE_SPAN = re.compile(r"(`+)(.+?)\1")
+_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _EMPHASIS = re.compile(r"(?<![\w\\*])(\*{1,3}|_{1,3})(?=\S)(.+?)(?<=\S)\1(?![\w*])")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+MAX_MARKED_CHARS = 400
+"""A longer heading is taken as plain text: the marks in it are not worth a search."""
 _SPACES = re.compile(r"\s+")
 _NOT_SLUG = re.compile(r"[^\w\- ]")
 
@@ -27,6 +29,8 @@ class Heading(NamedTuple):
 
 def read_heading(source: str) -> Heading:
     """Inline Markdown of a heading to plain text; `{#id}` and `<a id="…">` are honoured."""
+    if len(source) > MAX_MARKED_CHARS:
+        return Heading(_SPACES.sub(" ", source).strip(), None)
     anchor = None
     if explicit := _EXPLICIT.search(source):
         anchor = explicit[1]

@@ -11,13 +11,13 @@ _REFERENCE = re.compile(r"(?<!\\)\{([\w][\w-]*)\}")
 _MONOSPACE = re.compile(r"(?<![\w`])`(\+?)(\S|\S.*?\S)\1`(?![\w`])", re.S)
 _LITERAL = re.compile(r"(?<![\w+])\+(\S|\S[^+]*?\S)\+(?![\w+])")
 _PASS = re.compile(r"pass:\w*\[([^\]]*)\]")
-_LINK = re.compile(r"(?:link:)((?:\+\+)?[^\s\[\]]+?(?:\+\+)?)\[([^\]]*)\]")
-_URL = re.compile(r"(?<![\w(\[:])((?:https?|ftp|mailto):[^\s\[\]<>]+)\[([^\]]*)\]")
+_LINK = re.compile(r"link:([^\s\[\]]{1,1000})\[([^\]]*)\]")
+_URL = re.compile(r"(?<![\w(\[:])((?:https?|ftp|mailto):[^\s\[\]<>]{1,1000})\[([^\]]*)\]")
 _CROSS = re.compile(r"<<([^<>,]+)(?:,\s*([^<>]*))?>>")
-_XREF = re.compile(r"xref:([^\s\[\]]+)\[([^\]]*)\]")
+_XREF = re.compile(r"xref:([^\s\[\]]{1,1000})\[([^\]]*)\]")
 _IMAGE = re.compile(r"image:{1,2}([^\s\[\]:][^\s\[\]]*)\[([^\]]*)\]")
 _KEYS = re.compile(r"(?:kbd|btn):\[([^\]]*)\]")
-_MENU = re.compile(r"menu:([^\[\n]+)\[([^\]]*)\]")
+_MENU = re.compile(r"menu:([^\[\n]{1,200})\[([^\]]*)\]")
 _FOOTNOTE = re.compile(r"footnote:\w*\[([^\]]*)\]")
 _ROLE = re.compile(r"(?<!\w)\[[^\[\]]*\]#([^#\n]+)#(?!\w)")
 _BOLD = re.compile(r"(?<![\w*])\*(\S|\S[^*]*?\S)\*(?![\w*])")
@@ -129,10 +129,10 @@ _MACROS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (_CROSS, _cross),
     (_LINK, _link),
     (_URL, _link),
+    (_MENU, lambda match: f"**{match[1]} → {match[2]}**" if match[2] else f"**{match[1]}**"),
+    (_KEYS, lambda match: f"**{match[1]}**"),
 )
 _TEXTUAL: tuple[tuple[re.Pattern[str], str], ...] = (
-    (_MENU, r"**\1 → \2**"),
-    (_KEYS, r"**\1**"),
     (_FOOTNOTE, r" (\1)"),
     (_ROLE, r"\1"),
     (_ITALIC, "\x01\\1\x01"),

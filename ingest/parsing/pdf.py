@@ -181,10 +181,10 @@ def _heading(level: int, texts: Sequence[str], number: int) -> str:
 
 
 def _usual_step(lines: Sequence[_Line]) -> float:
-    steps = sorted(
-        round(above.y - below.y, 1) for above, below in pairwise(lines) if above.y > below.y
-    )
-    return steps[len(steps) // 2] if steps else 0.0
+    """The most common distance between two lines, in points; the smaller of equals; 0 for none."""
+    steps = Counter(round(above.y - below.y, 1) for above, below in pairwise(lines))
+    downwards = [step for step in steps if step > 0]
+    return min(downwards, key=lambda step: (-steps[step], step), default=0.0)
 
 
 def _starts_block(line: _Line, above: _Line, step: float) -> bool:

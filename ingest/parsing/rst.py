@@ -38,7 +38,7 @@ _SETTINGS: Mapping[str, object] = {
     "auto_id_prefix": "%",
     "input_encoding": "unicode",
 }
-_UNKNOWN = re.compile(r'(?:Unknown|No) directive (?:type )?"?([\w:.-]+)"?|directive disabled')
+_UNKNOWN = re.compile(r'(?:Unknown|No) directive (?:type )?"?([\w:.-]+)"?|deactivated|disabled')
 _DIRECTIVE = re.compile(r"^\.\.\s+(?:\|[^|]+\|\s+)?([\w:.-]+)::[ \t]*(.*)$")
 _OPTION = re.compile(r"^\s*:[\w-]+:")
 _TEMPLATING = {"toctree", "contents", "highlight", "index", "meta", "only", "currentmodule", "raw"}

@@ -178,7 +178,7 @@ def _nonempty(text: str) -> list[str]:
     return [text] if text.strip() else []
 
 
-_SILENT: tuple[type[nodes.Node], ...] = (
+_SILENT: tuple[Any, ...] = (
     nodes.Invisible,
     nodes.decoration,
     nodes.footnote_reference,
