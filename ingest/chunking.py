@@ -162,15 +162,11 @@ def _size(section: _Section) -> int:
 def _packed(atoms: Sequence[Atom], policy: ChunkPolicy) -> Iterator[Sequence[Atom]]:
     """Greedy runs of atoms up to the maximum; a small last run takes atoms from the one before."""
     runs: list[list[Atom]] = []
-    size = 0
     for unit in _units(atoms, policy.max_chars):
-        length = sum(atom.length for atom in unit)
-        if runs and size + length <= policy.max_chars:
+        if runs and _length([*runs[-1], *unit]) <= policy.max_chars:
             runs[-1].extend(unit)
-            size += length
         else:
             runs.append(list(unit))
-            size = length
     if len(runs) > 1:
         _even_out(runs[-2], runs[-1], policy)
     return iter(runs)
@@ -180,7 +176,7 @@ def _units(atoms: Sequence[Atom], max_chars: int) -> Iterator[list[Atom]]:
     """Atoms that must stand together: a lead-in line and what it leads to, where both fit."""
     unit: list[Atom] = []
     for atom in atoms:
-        if unit and not (unit[-1].leads and _length(unit) + atom.length <= max_chars):
+        if unit and not (unit[-1].leads and _length([*unit, atom]) <= max_chars):
             yield unit
             unit = []
         unit.append(atom)
@@ -189,14 +185,15 @@ def _units(atoms: Sequence[Atom], max_chars: int) -> Iterator[list[Atom]]:
 
 
 def _length(atoms: Sequence[Atom]) -> int:
-    return sum(atom.length for atom in atoms)
+    """Characters of the atoms joined: nothing stands before the first."""
+    return sum(atom.length for atom in atoms) - len(atoms[0].separator)
 
 
 def _even_out(before: list[Atom], last: list[Atom], policy: ChunkPolicy) -> None:
     while _length(last) < policy.min_chars and len(before) > 1:
         moved = before[-1]
-        too_long = _length(last) + moved.length > policy.max_chars
-        if too_long or before[-2].leads or _length(before) - moved.length < _length(last):
+        too_long = _length([moved, *last]) > policy.max_chars
+        if too_long or before[-2].leads or _length(before[:-1]) < _length(last):
             return
         last.insert(0, before.pop())
 
@@ -212,7 +209,7 @@ def _text(run: Sequence[Atom]) -> str:
         if indent and number < len(rest):
             text = "\n".join(line[indent:] for line in text.split("\n"))
         parts.append(atom.separator + text if number else text)
-    return "".join(parts)
+    return "".join(parts).rstrip()
 
 
 def _redact_lines(redactor: Redactor, lines: Sequence[str]) -> dict[str, Redacted]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ingest.labels import LabelRules, checked_labels, iso_date
-from ingest.parsing import read_document
+from ingest.parsing import SUFFIXES, read_document
 from ingest.types import (
     Block,
     BlockKind,
@@ -27,7 +27,7 @@ from ingest.types import (
 )
 
 _INLINE_LINK = re.compile(
-    r"(?<!!)\[(?:[^\[\]]|\[[^\[\]]*\])*\]\(\s*<?([^\s()<>]+(?:\([^\s()]*\))?)"
+    r"(?<!!)\[(?:[^\[\]]|\[[^\[\]]*\])*\]\(\s*<?((?:[^\s()<>]|\([^\s()]*\))+)"
 )
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]]+\]:\s*<?([^\s<>]+)", re.M)
 _HREF = re.compile(r"""<a\s[^<>]*?href=["']([^"']+)["']""", re.I)
@@ -80,8 +80,8 @@ def page_key(path: str) -> str:
     parts = PurePosixPath(clean).parts
     if not parts:
         return ""
-    stem = PurePosixPath(parts[-1])
-    last = stem.stem if stem.suffix else stem.name
+    name = PurePosixPath(parts[-1])
+    last = name.stem if name.suffix.lower() in SUFFIXES else name.name
     kept = parts[:-1] if last.lower() in _INDEX_NAMES else (*parts[:-1], last)
     return "/".join(kept)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from typing_extensions import override
 
 from ingest.sources import FolderSource, GitSource, SitemapLimits, SitemapSource
 from ingest.sources.selection import Selection, public_url
@@ -164,6 +165,7 @@ def site() -> Iterator[Site]:
             self.end_headers()
             self.wfile.write(content)
 
+        @override
         def log_message(self, format: str, *args: object) -> None:
             return
 
