@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
 
@@ -153,7 +153,7 @@ class Sync:
     def _build(self, plan: Plan, current: str | None, watch: _Stopwatch) -> SyncReport:
         now = self._clock()
         manifest = Manifest(
-            version=version_name(self.fingerprint, now),
+            version=self._unused_name(now),
             fingerprint=self.fingerprint,
             encoder=self._encoder.fingerprint,
             dimension=self._encoder.dimension,
@@ -183,6 +183,13 @@ class Sync:
         outcome = Outcome.PUBLISHED if gate.passed else Outcome.REFUSED
         version = manifest.version if gate.passed else current
         return SyncReport(outcome, version, current, plan, gate, encoded, watch.seconds)
+
+    def _unused_name(self, now: datetime) -> str:
+        """A clock that was set back must not give a name twice."""
+        taken = {record.name for record in self._archive.status().records}
+        while (name := version_name(self.fingerprint, now)) in taken:
+            now += timedelta(milliseconds=1)
+        return name
 
     def _fill(self, draft: Draft, plan: Plan, watch: _Stopwatch) -> int:
         """Apply the plan to the draft; returns how many chunks were embedded."""
