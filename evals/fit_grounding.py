@@ -190,7 +190,9 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evals.fit_grounding", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of docs corpora")
-    parser.add_argument("--limit", type=int, default=500, help="base sentences a corpus")
+    parser.add_argument(
+        "--limit", type=int, default=500, help="sentences, and gold answers, a corpus"
+    )
     parser.add_argument("--write", action="store_true", help=f"replace {TARGET.name}")
     given = parser.parse_args(argv)
     folders = sorted(path.parent for path in given.data.glob("*/docs.jsonl"))

@@ -17,6 +17,7 @@ from guardrails.markup import plain
 from guardrails.polarity import opposite_of
 
 _PASSAGE_CHARS = 1200
+_WRONG_PAGES = 3
 _MIN_WORDS, _MAX_WORDS = 6, 45
 _HEADING = re2.compile(r"(?m)^#{1,6} ")
 _PROSE = re2.compile(r"^[A-Z][^|{}<>`=]*[.!?]$")
@@ -57,8 +58,8 @@ def read_corpus(folder: Path, redactor: Redactor) -> Corpus:
 
 
 def build_pairs(corpus: Corpus, rng: random.Random, limit: int) -> list[Pair]:
-    """At most `limit` base sentences, with paraphrases and corruptions, and all answers."""
-    return [*_from_sentences(corpus, rng, limit), *_from_answers(corpus, rng)]
+    """At most `limit` sentences, with paraphrases and corruptions, and as many gold answers."""
+    return [*_from_sentences(corpus, rng, limit), *_from_answers(corpus, rng, limit)]
 
 
 def _passages(page: str) -> Iterator[str]:
@@ -212,13 +213,14 @@ def _invented(sentence: str, source: Source, rng: random.Random) -> str | None:
 # --- from gold answers --------------------------------------------------------------------------
 
 
-def _from_answers(corpus: Corpus, rng: random.Random) -> Iterator[Pair]:
+def _from_answers(corpus: Corpus, rng: random.Random, limit: int) -> Iterator[Pair]:
     names = sorted(corpus.pages)
-    for answer, documents in corpus.answers:
+    answers = rng.sample(corpus.answers, min(limit, len(corpus.answers)))
+    for answer, documents in answers:
         held = [text for name in documents for text in corpus.pages.get(name, ())]
         if not held:
             continue
-        wrong = [text for name in rng.sample(names, 8) if name not in documents
+        wrong = [text for name in rng.sample(names, _WRONG_PAGES) if name not in documents
                  for text in corpus.pages[name]]  # fmt: skip
         for unit in read_source(Redacted(answer)).units:
             if not _usable(unit.text):

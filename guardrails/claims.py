@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-import re2
 import snowballstemmer
 
 from guardrails.lexicon import LEXICON
@@ -15,17 +15,16 @@ _STEMMER = snowballstemmer.stemmer("english")
 
 STOP_WORDS = LEXICON.stop_words
 
-_URL = re2.compile(r"(?i)\b(?:https?://|www\.)[^\s<>\"'`)\]]+")
-_EMAIL = re2.compile(r"(?i)\b[a-z0-9._%+-]{1,64}@[a-z0-9.-]{1,120}\.[a-z]{2,24}\b")
-_CODE_SPAN = re2.compile(r"``?([^`\n]+)``?")
-_QUOTED = re2.compile(r"(?:^|[\s(\[])[\"“„]([^\"“”„\n]{2,}?)[\"”“]")
-_IDENTIFIER = re2.compile(
+_URL = re.compile(r"(?i)\b(?:https?://|www\.)[^\s<>\"'`)\]]+")
+_EMAIL = re.compile(r"(?i)\b[a-z0-9._%+-]{1,64}@[a-z0-9.-]{1,120}\.[a-z]{2,24}\b")
+_CODE_SPAN = re.compile(r"``?([^`\n]+)``?")
+_QUOTED = re.compile(r"(?:^|[\s(\[])[\"“„]([^\"“”„\n]{2,}?)[\"”“]")
+_IDENTIFIER = re.compile(
     r"(?:^|[\s(\[{\"',;:=])"
     r"(--?[a-zA-Z][\w-]+|\$\{?[A-Za-z_]\w*\}?|~?\.{0,2}/[\w.{}:-]+(?:/[\w.{}:*-]*)*"
     r"|[A-Za-z_]+[a-z0-9][A-Z]\w*|[A-Za-z]\w*_\w+|[a-zA-Z_]\w*(?:\.[a-zA-Z_]\w+)+(?:\(\))?|\w+\(\))"
 )
-_WORD = re2.compile(r"[A-Za-z\p{L}][\p{L}\p{N}_'+#-]*|\d[\d,.:/-]*\d[a-z]*|\d[a-z]*|%")
-_NUMBER = re2.compile(r"[$€£]?\d[\d,]*(?:\.\d+)*|\d")
+_WORD = re.compile(r"[^\W\d_][\w'+#-]*|\d[\d,.:/-]*\d[a-z]*|\d[a-z]*|%")
 
 _COUNTED = (
     "zero _ two three four five six seven eight nine ten eleven twelve thirteen fourteen "
@@ -114,7 +113,7 @@ _UNITS = {
     for alias in aliases.split()
 }
 _FOLLOWING = 4
-_GLUED = re2.compile(r"^(\d[\d,.:/-]*?)([a-z]+)$")
+_GLUED = re.compile(r"^(\d[\d,.:/-]*?)([a-z]+)$")
 
 
 def _numbers(tokens: tuple[str, ...], stems: tuple[str, ...]) -> Iterator[Number]:
@@ -151,7 +150,7 @@ def _canonical(digits: str) -> str:
 # --- names, code, addresses -------------------------------------------------------------------
 
 _SUBJECT_VERBS = LEXICON.subject_verbs
-_SENTENCE_START = re2.compile(r"(?:^|[.!?:;]\s|\n|\(|\")\s*$")
+_SENTENCE_START = re.compile(r"(?:^|[.!?:;]\s|\n|\(|\")\s*$")
 
 
 def _names(text: str) -> Iterator[str]:
@@ -168,7 +167,7 @@ def _names(text: str) -> Iterator[str]:
             yield word.lower()
 
 
-def _is_subject(words: list[re2._Match], at: int) -> bool:
+def _is_subject(words: list[re.Match[str]], at: int) -> bool:
     return at + 1 < len(words) and words[at + 1].group().lower() in _SUBJECT_VERBS
 
 

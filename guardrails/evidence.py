@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
-
-import re2
 
 from guardrails.claims import Claim, read_claim
 from guardrails.markup import folded, plain
 from guardrails.types import Redacted
 
-_FENCE = re2.compile(r"^[ \t]{0,12}(?:```|~~~)")
-_BLOCK_START = re2.compile(r"^[ \t]{0,12}(?:[-*+][ \t]|\d{1,3}[.)][ \t]|#{1,6}[ \t]|>|\||:{3})")
-_SENTENCE_END = re2.compile(r"[.!?](?:[\"')\]*_]{0,3})\s+(?:[\"'(\[*_`]{0,3})[A-Z0-9`]")
-_ABBREVIATION = re2.compile(
+_FENCE = re.compile(r"^[ \t]{0,12}(?:```|~~~)")
+_BLOCK_START = re.compile(r"^[ \t]{0,12}(?:[-*+][ \t]|\d{1,3}[.)][ \t]|#{1,6}[ \t]|>|\||:{3})")
+_SENTENCE_END = re.compile(r"[.!?](?:[\"')\]*_]{0,3})\s+(?:[\"'(\[*_`]{0,3})[A-Z0-9`]")
+_ABBREVIATION = re.compile(
     r"(?i)(?:\b(?:e\.g|i\.e|etc|vs|cf|no|approx|fig|inc|ltd|mr|mrs|ms|dr)|\b[a-z])\.$"
 )
-_TABLE_RULE = re2.compile(r"^[ \t|:=-]+$")
+_TABLE_RULE = re.compile(r"^[ \t|:=-]+$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
-
-import re2
 
 _INVISIBLE_CATEGORIES = ("Cc", "Cf", "Co", "Cs")
 _KEPT_CONTROLS = "\n\t"
 
-_COMMENT = re2.compile(r"(?s)<!--.*?(?:-->|$)")
-_TAG = re2.compile(r"</?[a-zA-Z][^<>\n]*>")
-_IMAGE = re2.compile(r"!\[([^\[\]\n]*)\](?:\([^()\n]*\)|\[[^\[\]\n]*\])?")
-_LINK = re2.compile(r"\[([^\[\]\n]+)\](?:\([^()\n]*\)|\[[^\[\]\n]*\])")
-_BULLET = re2.compile(r"(?m)^[ \t]{0,12}(?:[-*+]|\d{1,3}[.)]|#{1,6}|>)[ \t]+")
-_EMPHASIS = re2.compile(r"\*{1,3}|_{2,3}|~~|`{1,3}")
-_LONE_UNDERSCORE = re2.compile(r"(^|\W)_([^_\n]+)_(\W|$)")
-_SPACE = re2.compile(r"\s+")
+_COMMENT = re.compile(r"(?s)<!--.*?(?:-->|$)")
+_TAG = re.compile(r"</?[a-zA-Z][^<>\n]*>")
+_IMAGE = re.compile(r"!\[([^\[\]\n]*)\](?:\([^()\n]*\)|\[[^\[\]\n]*\])?")
+_LINK = re.compile(r"\[([^\[\]\n]+)\](?:\([^()\n]*\)|\[[^\[\]\n]*\])")
+_BULLET = re.compile(r"(?m)^[ \t]{0,12}(?:[-*+]|\d{1,3}[.)]|#{1,6}|>)[ \t]+")
+_EMPHASIS = re.compile(r"\*{1,3}|_{2,3}|~~|`{1,3}")
+_LONE_UNDERSCORE = re.compile(r"(^|\W)_([^_\n]+)_(\W|$)")
+_SPACE = re.compile(r"\s+")
 _TYPOGRAPHIC = {
     "\u201c\u201d\u201e\u00ab\u00bb": '"',
     "\u2018\u2019\u201a\u2039\u203a": "'",

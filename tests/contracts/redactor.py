@@ -37,7 +37,7 @@ SECRETS = [
     ("API_KEY", "sk-proj-" + "0Ht0WyQdo7xzfVVLZm3yg5i7LwB6DFnCmMItt9QNuJDPpuF"),
     ("API_KEY", "SG." + "ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf-09kqeF8tAmbihYzrnopKc"),
     ("API_KEY", "npm_" + "qR7tY2uI9oP4aS6dF1gH8jK3lZ5xC0vB2nM4"),
-    ("API_KEY", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI4MjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"),
+    ("API_KEY", "SG." + "ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf-09kqeF8tAmbihYzrnop"),
     ("PRIVATE_KEY", "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAvpnaPKLIKdvx98KW\n"
      "-----END RSA PRIVATE KEY-----"),
 ]  # fmt: skip
