@@ -8,12 +8,13 @@ Anchors are those that Asciidoctor gives (`_section_title`), so deep links work.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ingest.parsing import writing
 from ingest.parsing.asciidoc_inline import Attributes, inline
+from ingest.parsing.asciidoc_lists import Item, item_of, written_items
+from ingest.parsing.asciidoc_prelude import BLOCK_ATTRIBUTES, Pending, is_prelude
 from ingest.parsing.asciidoc_tables import read_table
 from ingest.parsing.blocks import read_blocks
 from ingest.parsing.decoding import decode
@@ -24,12 +25,7 @@ MAX_NESTING = 12
 
 _HEADING = re.compile(r"^(={1,6}|#{1,6})[ \t]+(\S.*?)(?:[ \t]+\1)?$")
 _ATTRIBUTE = re.compile(r"^:(!?[\w][\w-]*!?):(?:[ \t]+(.*))?$")
-_BLOCK_ATTRIBUTES = re.compile(r"^\[([^\[\]]*(?:\[[^\]]*\][^\[\]]*)*)\]$")
-_BLOCK_ANCHOR = re.compile(r"^\[\[([^\[\],]+)(?:,[^\]]*)?\]\]$")
 _INLINE_ANCHOR = re.compile(r"\[\[([^\[\],]+)(?:,[^\]]*)?\]\]")
-_BLOCK_TITLE = re.compile(r"^\.(?![ .])(\S.*)$")
-_ITEM = re.compile(r"^[ \t]*(\*{1,5}|-|\.{1,5}|\d{1,5}\.|[a-z]\.|<(?:\d+|\.)>)[ \t]+(\S.*)$")
-_TERM = re.compile(r"^[ \t]*(\S.*?)(:{2,4}|;;)(?:[ \t]+(.*))?$")
 _ADMONITION = re.compile(r"^(NOTE|TIP|IMPORTANT|WARNING|CAUTION):[ \t]+(.*)$")
 _ADMONITIONS = {"NOTE", "TIP", "IMPORTANT", "WARNING", "CAUTION"}
 _DELIMITER = re.compile(r"^(-{4,}|\.{4,}|={4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|--|`{3,}.*|[|,:!]={3,})$")
@@ -50,18 +46,6 @@ class _Line(NamedTuple):
 class _Out(NamedTuple):
     text: str
     line: int
-
-
-@dataclass(slots=True)
-class _Pending:
-    """What stands above a block and belongs to it."""
-
-    title: str | None = None
-    anchor: str | None = None
-    style: str = ""
-    language: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
-    in_item: bool = False  # the block hangs on a list item, so the next item ends it
 
 
 def read_asciidoc(raw: RawPage) -> Document:
@@ -123,21 +107,21 @@ class _Page:
     def blocks(self, lines: Sequence[_Line], depth: int) -> Iterator[_Out]:
         """Markdown blocks of a run of lines, each with the line it starts at."""
         at = 0
-        pending = _Pending()
+        pending = Pending()
         while at < len(lines):
             line = lines[at]
             if not line.text or self._directive(line):
                 at += 1
             elif condition := _CONDITION.match(line.text):
                 at = self._skip(lines, at, condition)
-            elif _prelude(line.text, pending):
+            elif is_prelude(line.text, pending):
                 at += 1
             else:
                 end, written = self._block(lines, at, pending, depth)
                 yield from self._titled(written, pending, line)
-                at, pending = end, _Pending()
+                at, pending = end, Pending()
 
-    def _titled(self, written: str, pending: _Pending, line: _Line) -> Iterator[_Out]:
+    def _titled(self, written: str, pending: Pending, line: _Line) -> Iterator[_Out]:
         if pending.anchor and not written.startswith("#"):
             self._ids.add(pending.anchor)
             yield _Out(f'<a id="{pending.anchor}"></a>', line.number)
@@ -171,7 +155,7 @@ class _Page:
         return len(lines)
 
     def _block(
-        self, lines: Sequence[_Line], at: int, pending: _Pending, depth: int
+        self, lines: Sequence[_Line], at: int, pending: Pending, depth: int
     ) -> tuple[int, str]:
         """The block that starts at `at`: where it ends, and its Markdown."""
         text = lines[at].text
@@ -183,11 +167,11 @@ class _Page:
             return at + 1, self._macro(macro, lines[at].number)
         if text in {"'''", "---", "***", "<<<"}:
             return at + 1, ""
-        if _ITEM.match(text) or _TERM.match(text):
+        if item_of(text):
             return self._list(lines, at, depth)
         return self._paragraph(lines, at, pending)
 
-    def _heading(self, heading: re.Match[str], pending: _Pending) -> str:
+    def _heading(self, heading: re.Match[str], pending: Pending) -> str:
         source = heading[2]
         if anchor := _INLINE_ANCHOR.search(source):
             pending.anchor = pending.anchor or anchor[1]
@@ -221,7 +205,7 @@ class _Page:
         return self._inline(f"image:{target}[{text}]") if kind == "image" else ""
 
     def _delimited(
-        self, lines: Sequence[_Line], at: int, mark: str, pending: _Pending, depth: int
+        self, lines: Sequence[_Line], at: int, mark: str, pending: Pending, depth: int
     ) -> tuple[int, str]:
         closing = _MARKDOWN_FENCE if mark.startswith(_MARKDOWN_FENCE) else mark
         end = next((n for n in range(at + 1, len(lines)) if lines[n].text == closing), len(lines))
@@ -232,7 +216,7 @@ class _Page:
         return end + 1, self._delimited_text(mark, body, pending, depth)
 
     def _delimited_text(
-        self, mark: str, body: Sequence[_Line], pending: _Pending, depth: int
+        self, mark: str, body: Sequence[_Line], pending: Pending, depth: int
     ) -> str:
         texts = "\n".join(line.text for line in body).strip("\n").split("\n")
         match mark[0]:
@@ -253,7 +237,7 @@ class _Page:
                 inner = "\n\n".join(out.text for out in self.blocks(body, depth + 1))
                 return self._boxed(inner, mark, pending)
 
-    def _boxed(self, inner: str, mark: str, pending: _Pending) -> str:
+    def _boxed(self, inner: str, mark: str, pending: Pending) -> str:
         if pending.style in _ADMONITIONS:
             return self._admonition(pending.style, inner)
         return writing.quoted(inner) if mark[0] in "_*" else inner
@@ -261,7 +245,7 @@ class _Page:
     def _admonition(self, name: str, text: str) -> str:
         return writing.quoted(f"**{name.capitalize()}:** {text}")
 
-    def _paragraph(self, lines: Sequence[_Line], at: int, pending: _Pending) -> tuple[int, str]:
+    def _paragraph(self, lines: Sequence[_Line], at: int, pending: Pending) -> tuple[int, str]:
         end = at + 1
         ends = _ends_item if pending.in_item else _ends_paragraph
         while end < len(lines) and not ends(lines[end].text):
@@ -282,9 +266,9 @@ class _Page:
         return inline(source, self.attributes)
 
     def _list(self, lines: Sequence[_Line], at: int, depth: int) -> tuple[int, str]:
-        items: list[_Item] = []
+        items: list[Item] = []
         while at < len(lines):
-            found = _item_of(lines[at].text)
+            found = item_of(lines[at].text)
             if found is None:
                 break
             end = at + 1
@@ -294,17 +278,17 @@ class _Page:
             body = [self._inline("\n".join(text for text in texts if text))]
             at, attached = self._attached(lines, end, depth)
             term = self._inline(found.term) if found.term else ""
-            items.append(_Item(found.mark, term, [*body, *attached]))
+            items.append(Item(found.mark, term, [*body, *attached]))
             at = _next_item(lines, at)
-        return at, "\n".join(_written(items))
+        return at, "\n".join(written_items(items))
 
     def _attached(self, lines: Sequence[_Line], at: int, depth: int) -> tuple[int, list[str]]:
         """Blocks that `+` hangs on a list item."""
         found: list[str] = []
         while at + 1 < len(lines) and lines[at].text == "+" and depth < MAX_NESTING:
             at += 1
-            pending = _Pending(in_item=True)
-            while at < len(lines) and _prelude(lines[at].text, pending):
+            pending = Pending(in_item=True)
+            while at < len(lines) and is_prelude(lines[at].text, pending):
                 at += 1
             if at < len(lines) and lines[at].text:
                 line = lines[at]
@@ -313,49 +297,8 @@ class _Page:
         return at, found
 
 
-class _Item(NamedTuple):
-    mark: str
-    term: str
-    blocks: list[str]
-
-
-class _Marked(NamedTuple):
-    mark: str
-    term: str
-    text: str
-
-
 def _is_byline(text: str) -> bool:
     return bool(_AUTHOR.match(text) or _REVISION.match(text)) and not text.startswith("//")
-
-
-def _prelude(text: str, pending: _Pending) -> bool:
-    """Take a line that belongs to the next block: its title, id, style or options."""
-    if anchor := _BLOCK_ANCHOR.match(text):
-        pending.anchor = anchor[1]
-    elif title := _BLOCK_TITLE.match(text):
-        pending.title = title[1]
-    elif attributes := _BLOCK_ATTRIBUTES.match(text):
-        _take_attributes(attributes[1], pending)
-    else:
-        return False
-    return True
-
-
-def _take_attributes(source: str, pending: _Pending) -> None:
-    parts = [part.strip() for part in re.findall(r'(?:[^,"]|"[^"]*")+', source)]
-    named = dict(part.split("=", 1) for part in parts if "=" in part)
-    pending.options = {key.strip(): value.strip().strip('"') for key, value in named.items()}
-    first = parts[0] if parts and "=" not in parts[0] else ""
-    if identity := re.search(r"#([\w.:-]+)", first):
-        pending.anchor = identity[1]
-    pending.anchor = pending.options.get("id", pending.anchor)
-    if "%header" in first:
-        pending.options = {**pending.options, "options": "header"}
-    pending.style = re.split(r"[#.%]", first)[0] or pending.style
-    positional = [part for part in parts[1:] if "=" not in part]
-    if pending.style in {"source", ""} and positional:
-        pending.language = positional[0]
 
 
 def _code(texts: Sequence[str], language: str) -> str:
@@ -363,25 +306,17 @@ def _code(texts: Sequence[str], language: str) -> str:
     return writing.fenced("\n".join(_CALLOUT.sub("", text) for text in texts), language)
 
 
-def _item_of(text: str) -> _Marked | None:
-    if found := _ITEM.match(text):
-        return _Marked(found[1], "", found[2])
-    if found := _TERM.match(text):
-        return _Marked(found[2], found[1], found[3] or "")
-    return None
-
-
 def _ends_paragraph(text: str) -> bool:
     return (
         not text
-        or bool(_DELIMITER.match(text) or _BLOCK_ATTRIBUTES.match(text))
+        or bool(_DELIMITER.match(text) or BLOCK_ATTRIBUTES.match(text))
         or bool(_CONDITION.match(text))
         or text == "+"
     )
 
 
 def _ends_item(text: str) -> bool:
-    return _ends_paragraph(text) or _item_of(text) is not None or bool(_HEADING.match(text))
+    return _ends_paragraph(text) or item_of(text) is not None or bool(_HEADING.match(text))
 
 
 def _next_item(lines: Sequence[_Line], at: int) -> int:
@@ -389,38 +324,4 @@ def _next_item(lines: Sequence[_Line], at: int) -> int:
     end = at
     while end < len(lines) and not lines[end].text:
         end += 1
-    return end if end < len(lines) and _item_of(lines[end].text) else at
-
-
-def _written(items: Sequence[_Item]) -> Iterator[str]:
-    """Items indented by the order in which their marks first appear."""
-    stack: list[str] = []
-    counts: dict[str, int] = {}
-    indent: dict[str, str] = {}
-    for item in items:
-        kind = _kind(item.mark)
-        if kind in stack:
-            del stack[stack.index(kind) + 1 :]
-        else:
-            counts[kind] = 0
-            indent[kind] = (
-                indent[stack[-1]] + " " * (3 if _ordered(stack[-1]) else 2) if stack else ""
-            )
-            stack.append(kind)
-        counts[kind] += 1
-        mark = f"{counts[kind]}. " if _ordered(kind) else "- "
-        blocks = [
-            f"**{item.term}**: {item.blocks[0]}".rstrip(": ") if item.term else item.blocks[0]
-        ]
-        text = writing.hung(writing.item([*blocks, *item.blocks[1:]]), mark)
-        yield "\n".join(f"{indent[kind]}{line}".rstrip() for line in text.split("\n"))
-
-
-def _kind(mark: str) -> str:
-    if mark[0] == "<":
-        return "<>"
-    return "1." if mark[0].isdigit() else "a." if mark[0].isalpha() else mark
-
-
-def _ordered(kind: str) -> bool:
-    return kind[0] == "." or kind in {"1.", "a.", "<>"}
+    return end if end < len(lines) and item_of(lines[end].text) else at
