@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+
+import structlog
 
 from agent.deps import Budget, Deps
 from agent.render import Renderer
@@ -14,6 +16,8 @@ from agent.types import Answerer, AnswererError, Draft, Refusal, Spent, Utteranc
 from agent.verification import Verifier
 from guardrails import Redacted
 from retrieval.types import Citation, Evidence
+
+_log = structlog.get_logger(__name__)
 
 Emit = Callable[[str], None]
 
@@ -45,19 +49,28 @@ async def write_answer(deps: Deps, brief: Brief, emit: Emit) -> Written:
 
     A model that fails after verified text was shown ends the answer there, and says so.
     """
-    attempts = [a for a in (deps.answerer, deps.fallback) if a is not None]
-    attempt = _Attempt(deps, attempts[0], brief, emit)
-    for answerer in attempts:
-        attempt = _Attempt(deps, answerer, brief, emit, usage=attempt.usage)
+    usage: Counter[str] = Counter()
+    for answerer, budget in _attempts(deps):
+        attempt = _Attempt(deps, answerer, brief, emit, budget, usage)
         try:
             await attempt.run()
-        except AnswererError:
+        except AnswererError as error:
+            _log.warning("answerer.failed", answerer=answerer.name, reason=str(error))
             if attempt.shown:
                 attempt.emit_closing()
                 return attempt.written(None)
         else:
             return attempt.written(None if attempt.shown else Refusal.NOT_SUPPORTED)
-    return attempt.written(Refusal.UPSTREAM)
+    return Written("", (), Refusal.UPSTREAM, deps.answerer.name, 0, dict(usage))
+
+
+def _attempts(deps: Deps) -> Iterator[tuple[Answerer, Budget]]:
+    """Who may try, in order, and for how long."""
+    if deps.fallback is None:
+        yield deps.answerer, deps.budget.for_the_last()
+    else:
+        yield deps.answerer, deps.budget
+        yield deps.fallback, deps.budget.for_the_last()
 
 
 @dataclass(slots=True)
@@ -68,7 +81,8 @@ class _Attempt:
     answerer: Answerer
     brief: Brief
     emit: Emit
-    usage: Counter[str] = field(default_factory=Counter)
+    budget: Budget
+    usage: Counter[str]
     shown: list[str] = field(default_factory=list)
     malformed: int = 0
     renderer: Renderer = field(default_factory=Renderer)
@@ -81,7 +95,7 @@ class _Attempt:
         drafts = self.answerer.draft(
             self.brief.question, self.brief.evidence.passages, self.brief.history
         )
-        async with aclosing(within(drafts, self.deps.budget)) as timely:
+        async with aclosing(within(drafts, self.budget)) as timely:
             async for item in timely:
                 if isinstance(item, Spent):
                     self.usage.update(item.usage)

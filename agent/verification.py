@@ -31,6 +31,9 @@ MOST_UNITS = 200
 LONGEST_QUOTE = 600
 """Code points up to which a citation's quote grows over neighbouring units of its chunk: about
 what a citation card shows without scrolling. A single unit may be longer."""
+LONGEST_BLOCK_QUOTE = 2_000
+"""The same once it takes in code or a table, whose quotes are long by themselves."""
+_WHOLE = frozenset({Block.CODE, Block.TABLE})
 _LINK_SIGNS = ("://", "](", "][", "![", "]:", "www.", "<a ", "<img")
 
 
@@ -102,7 +105,7 @@ class Verifier:
             self.dropped["heading"] += 1
 
     def _units(self, draft: Draft) -> Iterator[Unit]:
-        if draft.block in (Block.CODE, Block.TABLE):
+        if draft.block in _WHOLE:
             yield from self._verbatim(draft)
         else:
             yield from self._prose(draft)
@@ -198,20 +201,21 @@ class Verifier:
         return alone or markers
 
     def _unit(self, draft: Draft, stretches: Mapping[Chunk, Stretch]) -> Unit:
-        markers = sorted(self._number(chunk, at) for chunk, at in stretches.items())
+        longest = LONGEST_BLOCK_QUOTE if draft.block in _WHOLE else LONGEST_QUOTE
+        markers = sorted(self._number(chunk, at, longest) for chunk, at in stretches.items())
         topic = next(iter(stretches)).id
         text: str = draft.text
         if draft.block is Block.TABLE:
             text = sanitise(text, sources=[chunk.text for chunk in stretches])
         return Unit(text, draft.block, tuple(markers), topic, draft.language)
 
-    def _number(self, chunk: Chunk, stretch: Stretch) -> int:
+    def _number(self, chunk: Chunk, stretch: Stretch, longest: int) -> int:
         """The number of the citation that holds the stretch, widened where it may be, or new."""
         for cited in self._cited:
             start = min(cited.stretch.start, stretch.start)
             end = max(cited.stretch.end, stretch.end)
             inside = Stretch(start, end) == cited.stretch
-            if cited.chunk.id == chunk.id and (inside or end - start <= LONGEST_QUOTE):
+            if cited.chunk.id == chunk.id and (inside or end - start <= longest):
                 cited.stretch = Stretch(start, end)
                 return cited.marker
         self._cited.append(_Cited(len(self._cited) + 1, chunk, stretch))

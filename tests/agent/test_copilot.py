@@ -15,6 +15,7 @@ from agent import (
     Answer,
     Ask,
     BadAskError,
+    Budget,
     ConversationsUnavailableError,
     Copilot,
     MemoryConversations,
@@ -263,6 +264,13 @@ async def test_model_and_fallback_down_is_said_plainly() -> None:
     broken = speaking(AnswererError("down"))
     answer = await Copilot(deps(broken, fallback=broken)).answer(QUESTION, SCOPE)
     assert answer.reason is Refusal.UPSTREAM
+
+
+async def test_the_last_answerer_may_be_slow() -> None:
+    slow = replace(deps(speaking(Pause(0.2), FIFTY)), budget=Budget(first_s=0.01, gap_s=0.01))
+    assert not (await Copilot(slow).answer(QUESTION, SCOPE)).refused
+    endless = replace(slow, budget=Budget(total_s=0.05))
+    assert (await Copilot(endless).answer(QUESTION, SCOPE)).reason is Refusal.UPSTREAM
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,16 @@ def test_a_quote_grows_over_neighbours_but_not_over_a_page() -> None:
     assert [c.quote for c in near.citations] == ["Admins can invite people. Links last seven days."]
 
 
+def test_code_shares_the_citation_of_the_sentence_above_it() -> None:
+    code = "\n".join(f"harbor step {n} --with-a-long-flag" for n in range(20))
+    page = f"Run these commands in order:\n\n```\n{code}\n```\n"
+    check = over(page)
+    shown(check, draft("Run these commands in order:", 1), draft(code, 1, block=Block.CODE))
+    (citation,) = check.citations
+    assert citation.quote.startswith("Run these")
+    assert citation.quote.endswith("step 19 --with-a-long-flag")
+
+
 def test_a_unit_of_two_sentences_loses_the_one_that_does_not_hold() -> None:
     check = verifier(0)
     both = draft("Admins can invite up to 50 people at once. It costs 9 dollars.", 1)
