@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from api import chat, conversations, errors, health, pages, passages
 from api.assistant import Assistant
 from api.context import Context, Site, page_url
-from api.edge import KnownHosts, PageHeaders
+from api.edge import BodyLimit, KnownHosts, PageHeaders
 from api.limits import Limits, StreamSlots
 from api.runs import Runs
 from retrieval.library import Library
@@ -34,7 +34,6 @@ def create_app(
         version=site.version,
         summary="Answers with proof from your documentation",
         lifespan=lifespan,
-        max_body_size=caps.max_body_bytes,
         docs_url=None,  # its page loads scripts from a CDN and writes inline ones
         redoc_url=None,
     )
@@ -43,11 +42,12 @@ def create_app(
         app.include_router(module.router(context))
     pages.mount_static(app)
     errors.install(app)
-    _add_middleware(app, site)
+    _add_middleware(app, site, caps)
     return app
 
 
-def _add_middleware(app: FastAPI, site: Site) -> None:
+def _add_middleware(app: FastAPI, site: Site, caps: Limits) -> None:
+    app.add_middleware(BodyLimit, max_bytes=caps.max_body_bytes)
     if site.allowed_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from agent.conversations import Conversation
-from agent.types import Ask, Numbered
+from agent import Ask, Conversation, Numbered
 
 
 class Assistant(Protocol):

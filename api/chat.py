@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any
@@ -16,13 +17,13 @@ from ag_ui.core.capabilities import (
 )
 from fastapi import APIRouter, Header, Query, Request
 
-from agent.types import Ask
+from agent import Ask
 from api.context import Context, ThreadId
 from api.errors import ConflictError, InputError, TooLargeError
 from api.following import Join, join_thread
 from api.limits import Slot
 from api.runs import Run, ThreadKey
-from api.schemas import ProblemBody, RunInput
+from api.schemas import WIRE_ID, ProblemBody, RunInput
 from api.sse import EventStream
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -36,6 +37,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     429: {"model": ProblemBody, "description": "Too many streams of this client"},
     503: {"model": ProblemBody, "description": "Too many streams, or a part is down"},
 }
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell half a pair; UTF-8 cannot
 Cursor = Annotated[int | None, Header(alias="Last-Event-ID", ge=0)]
 Follow = Annotated[bool, Query(description="Stay for later runs; else end with the run")]
 
@@ -107,10 +109,18 @@ def _question(body: RunInput, max_bytes: int) -> tuple[str, str]:
             text = _text(message.content).replace("\0", "").strip()
             if not text:
                 raise InputError(f"/messages/{place}/content", "the message holds no text")
+            if _SURROGATE.search(text):
+                raise InputError(f"/messages/{place}/content", "the text is not valid Unicode")
             if len(text.encode()) > max_bytes:
                 raise TooLargeError("the message", max_bytes)
-            return message.id, text
+            return _checked(place, message.id), text
     raise InputError("/messages", "there is no message with role `user`")
+
+
+def _checked(place: int, message_id: str) -> str:
+    if not WIRE_ID.fullmatch(message_id):
+        raise InputError(f"/messages/{place}/id", f"an id matches {WIRE_ID.pattern}")
+    return message_id
 
 
 def _text(content: str | list[ContentPart]) -> str:

@@ -13,10 +13,11 @@ from agent.stream import PageUrl
 from api.assistant import Assistant
 from api.limits import Limits, StreamSlots
 from api.runs import Runs
+from api.schemas import WIRE_ID
 from retrieval.library import Library
 from retrieval.types import Citation, Scope
 
-ThreadId = Annotated[str, Path(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][\w.:@-]*$")]
+ThreadId = Annotated[str, Path(pattern=WIRE_ID.pattern)]
 
 
 class Check(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ag_ui.core import Message as WireMessage
 from fastapi import APIRouter
 
-from agent.conversations import Conversation, Message
+from agent import Conversation, Message
 from agent.events import stored_answer
 from agent.stream import PageUrl, answer_metadata, assistant_message, user_message
 from api.context import Context, ThreadId

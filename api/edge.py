@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Problem
@@ -48,6 +49,38 @@ class PageHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class BodyLimit:
+    """ASGI middleware: a body longer than `max_bytes` is refused while it is being read.
+
+    The error is raised from `receive`, inside the application, so that the one error table answers
+    it (Starlette's own limit answers in plain text). A declared length is refused unread.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "")
+        seen = int(declared) if declared.isdecimal() else 0
+
+        async def limited() -> Message:
+            nonlocal seen
+            if seen > self._max_bytes:
+                raise HTTPException(413)
+            message = await receive()
+            if not declared:
+                seen += len(message.get("body", b""))
+            if seen > self._max_bytes:
+                raise HTTPException(413)
+            return message
+
+        await self._app(scope, limited, send)
 
 
 class KnownHosts:

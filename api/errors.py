@@ -13,6 +13,7 @@ person sent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -24,8 +25,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from agent.conversations import ConversationError, UnknownThreadError
-from agent.copilot import BadAskError
+from agent import BadAskError, ConversationError, UnknownThreadError
 from retrieval.index import (
     IndexUnavailableError,
     MissingTenantError,
@@ -150,11 +150,12 @@ def problem_of(error: Exception) -> Problem:
 
 def _of_http(error: HTTPException) -> Problem:
     phrase = HTTPStatus(error.status_code).phrase
-    code = phrase.lower().replace(" ", "_").replace("-", "_")
+    code = _HTTP_CODE.get(error.status_code, re.sub(r"\W+", "_", phrase.lower()))
     detail = error.detail if error.detail != phrase else _HTTP_DETAIL.get(error.status_code, phrase)
     return Problem(error.status_code, code, detail, headers=dict(error.headers or {}))
 
 
+_HTTP_CODE = {413: "too_large"}  # its phrase differs between versions of Python
 _HTTP_DETAIL = {
     413: "the body is larger than this server takes; send less",
     404: "there is nothing at this address",

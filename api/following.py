@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from ag_ui.core import Message as WireMessage
 
-from agent.conversations import EVENT_BLOCK, Conversation
+from agent import Conversation
+from agent.conversations import EVENT_BLOCK
 from api.context import Context
 from api.conversations import wire_messages
 from api.errors import NotHereError
@@ -70,9 +71,11 @@ async def _run_to_read(context: Context, join: Join) -> Run | None:
 async def _running(
     context: Context, join: Join, history: list[WireMessage], run: Run
 ) -> AsyncIterator[bytes]:
-    position = run.position_after(join.cursor)
-    before = prelude(join.key.thread_id, history, run, position)
-    yield b"".join(encode(event) for event in before)
+    seen = run.position_after(join.cursor)
+    position = max(seen, 1)
+    begun, *state = prelude(join.key.thread_id, history, run, position)
+    number = None if seen else run.frames[0].number  # a run has one start on the wire
+    yield encode(begun, number) + b"".join(encode(event) for event in state)
     async for piece in run.read(position, context.limits.heartbeat_s):
         yield piece
     if join.follow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from anyio.to_thread import run_sync
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.conversations import ConversationError
+from agent import ConversationError
 from api.assistant import Assistant
 from api.context import Check, Probe
 from guardrails import literal

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from ag_ui.core import RunAgentInput
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-WireId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][\w.:@-]*$")]
+WIRE_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$")
+WireId = Annotated[str, Field(pattern=WIRE_ID.pattern)]
 """A client-made id; it becomes part of keys and log lines, so its alphabet is small."""
 
 
