@@ -7,16 +7,32 @@ opened here is closed here.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 from pydantic import SecretStr
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from agent import Answerer, Budget, Conversations, Copilot, Deps, Grounding, MemoryConversations
+from agent import (
+    Answerer,
+    Budget,
+    Conversations,
+    Copilot,
+    Deps,
+    Grounding,
+    MemoryConversations,
+    sqlite_saver,
+)
 from agent.answerers.extractive import ExtractiveAnswerer
 from embark import __version__
 from embark.layers import ConfigurationError, UnreachableError, tracing_variables
@@ -41,33 +57,33 @@ async def open_copilot(settings: Settings, *, keep: bool = True) -> AsyncIterato
         finder = closing.enter_context(open_finder(settings))
         conversations = _stored(settings) if keep else MemoryConversations()
         closing.push_async_callback(conversations.close)
-        copilot = make_copilot(settings, finder, conversations)
+        deps = make_deps(settings, finder, conversations)
+        waiting = sqlite_saver(checkpoints_file(settings)) if keep else nullcontext()
+        copilot = Copilot(deps, await closing.enter_async_context(waiting))
         closing.push_async_callback(copilot.close)
         yield Product(copilot, finder)
 
 
-def make_copilot(settings: Settings, finder: Finder, conversations: Conversations) -> Copilot:
-    """The conversation over these parts; `close` it before them.
+def make_deps(settings: Settings, finder: Finder, conversations: Conversations) -> Deps:
+    """What the Copilot is made of.
 
     Raises ConfigurationError when texts would leave through tracing, or the key file is missing.
     """
     if on := tracing_variables():
         raise ConfigurationError([f"{on[0]} sends every text away: unset it"])
     extractive = ExtractiveAnswerer(finder.encoder)
-    return Copilot(
-        Deps(
-            retriever=finder.retriever,
-            answerer=_generative(settings.model) if settings.model else extractive,
-            redactor=finder.redactor,
-            grounding=Grounding(GroundingPolicy.fitted(), _similarity(finder.encoder)),
-            threshold=threshold_of(settings),
-            conversations=conversations,
-            clock=lambda: datetime.now(UTC),
-            new_id=lambda: uuid4().hex,
-            fallback=extractive if settings.model else None,
-            budget=_budget(settings.model),
-            facts={"embark": __version__},
-        )
+    return Deps(
+        retriever=finder.retriever,
+        answerer=_generative(settings.model) if settings.model else extractive,
+        redactor=finder.redactor,
+        grounding=Grounding(GroundingPolicy.fitted(), _similarity(finder.encoder)),
+        threshold=threshold_of(settings),
+        conversations=conversations,
+        clock=lambda: datetime.now(UTC),
+        new_id=lambda: uuid4().hex,
+        fallback=extractive if settings.model else None,
+        budget=_budget(settings.model),
+        facts={"embark": __version__},
     )
 
 
@@ -78,7 +94,7 @@ def open_blank(settings: Settings) -> Iterator[Product]:
 
     with ExitStack() as closing:
         finder = make_finder(settings, HashEncoder(), open_library(settings, closing))
-        yield Product(make_copilot(settings, finder, MemoryConversations()), finder)
+        yield Product(Copilot(make_deps(settings, finder, MemoryConversations())), finder)
 
 
 def _stored(settings: Settings) -> Conversations:
@@ -93,6 +109,12 @@ def _stored(settings: Settings) -> Conversations:
         reason = str(failure).splitlines()[0]
         raise UnreachableError(f"the database of conversations: {reason}") from failure
     return SqlConversations(engine)
+
+
+def checkpoints_file(settings: Settings) -> Path:
+    """Where a paused run waits, in a folder that exists; the conversation is in the database."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return settings.data_dir / "checkpoints.sqlite"
 
 
 def _budget(model: ModelSettings | None) -> Budget:

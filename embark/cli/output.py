@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,6 +23,8 @@ from rich.console import Console
 from embark.cli import Invocation
 from embark.layers import ConfigurationError, Loaded, UnreachableError, load_settings
 from embark.settings import Settings
+from guardrails.logging import RedactStrings
+from guardrails.patterns import PatternRedactor
 from retrieval.index import IndexLockedError, IndexUnavailableError, NoIndexError, RetrievalError
 
 SCHEMA_VERSION = 1
@@ -108,23 +112,32 @@ def settings_of(ctx: typer.Context, flags: Mapping[str, JsonValue] | None = None
 
 
 def _log_to_stderr(level: str) -> None:
-    """Lines for people on a terminal, JSON elsewhere; stdout belongs to data."""
-    renderer = (
-        structlog.dev.ConsoleRenderer()
-        if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer()
-    )
+    """One JSON object a line; stdout belongs to data. Strings are redacted, values of exceptions
+    are left out."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
+            _place_of_exception,
+            RedactStrings(PatternRedactor()),
+            structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _place_of_exception(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Type and place; messages and local values may hold what a user wrote."""
+    failure = event.pop("exc_info", None)
+    if isinstance(failure, BaseException):
+        event["exception"] = type(failure).__qualname__
+        last = traceback.extract_tb(failure.__traceback__)[-1:]
+        event["place"] = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in last)
+    return event
 
 
 def _assignment(text: str) -> tuple[str, JsonValue]:
