@@ -46,7 +46,9 @@ def router(context: Context) -> APIRouter:
     """`/v1/agui`."""
     routes = APIRouter(prefix="/v1/agui", tags=["AG-UI"])
 
-    @routes.post("", summary="Run", response_class=EventStream, responses=RESPONSES)
+    @routes.post(
+        "", summary="Run", status_code=200, response_class=EventStream, responses=RESPONSES
+    )
     async def run(body: RunInput, request: Request) -> EventStream:
         message_id, text = _question(body, context.limits.max_message_bytes)
         with _slot(context, request) as slot:
@@ -57,6 +59,7 @@ def router(context: Context) -> APIRouter:
     @routes.get(
         "/threads/{thread_id}/events",
         summary="Resume a run, and follow the thread",
+        status_code=200,
         response_class=EventStream,
         responses={404: {"model": ProblemBody, "description": "No such thread"}, **RESPONSES},
     )

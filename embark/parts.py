@@ -23,8 +23,9 @@ from retrieval.search import HybridRetriever, SearchPolicy
 from retrieval.types import Encoder, Evidence, Retriever, Scope
 
 if TYPE_CHECKING:
-    from qdrant_client import QdrantClient
     from sqlalchemy import Engine
+
+    from retrieval.server import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def open_library(settings: Settings, closing: ExitStack) -> Library:
     return library
 
 
-def open_stores(settings: Settings, closing: ExitStack) -> tuple[QdrantClient, Engine]:
+def open_stores(settings: Settings, closing: ExitStack) -> tuple[Client, Engine]:
     """The Qdrant server, and the main database with the text of its chunks."""
     from sqlalchemy import create_engine
 

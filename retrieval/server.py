@@ -26,6 +26,8 @@ from retrieval.types import LABEL_FIELDS, ChunkId, Hit, Scope, SparseVector, Vec
 _DENSE, _SPARSE = "dense", "sparse"
 _BATCH = 256  # points a request: about 1 MB of JSON at dimension 384
 _T = TypeVar("_T")
+Client = QdrantClient
+"""The type's name for callers: the library itself is imported here alone."""
 
 
 def connect(url: str, *, api_key: str | None = None, timeout_s: float = 4.0) -> QdrantClient:
