@@ -119,15 +119,13 @@ class Folders:
         fresh.replace(self.root / "current")
         sync_folder(self.root)
 
-    def claim(self, pick: Callable[[], str]) -> tuple[str, Claim]:
-        """Hold the version that `pick` names, so that `remove` spares it until the release."""
+    def claim(self, name: str) -> Claim:
+        """Hold a version, so that `remove` spares it until the release."""
         token = f"{os.getpid()}-{secrets.token_hex(4)}"
+        lock = self.root / "holders" / name / f"{token}.json"
         with self._turnstile():
-            name = pick()
-            lock = self.root / "holders" / name / f"{token}.json"
             lock.parent.mkdir(parents=True, exist_ok=True)
             opened = _locked(lock, name)
-
         private = self.root / "private" / token
 
         def release() -> None:
@@ -135,7 +133,7 @@ class Folders:
             lock.unlink(missing_ok=True)
             opened.close()
 
-        return name, Claim(private, release)
+        return Claim(private, release)
 
     def holders(self) -> list[Holder]:
         """Every living process that has a version open. What the dead left behind is removed."""

@@ -167,7 +167,10 @@ class SqlChunkStore:
 
 
 class ChunkWriter:
-    """Writes the chunks of one version that is not published yet. One thread."""
+    """Writes the chunks of one version that is not published yet. One thread.
+
+    Raises IndexUnavailableError when the database fails.
+    """
 
     def __init__(self, engine: Engine, version: str) -> None:
         self._engine = engine
@@ -176,7 +179,7 @@ class ChunkWriter:
     def copy(self, base: str) -> None:
         """Copy the chunks of version `base`, which stays."""
         kept = [c for c in chunk_table.columns if c.name not in {"row", "version"}]
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(
                 insert(chunk_table).from_select(
                     ["version", *(c.name for c in kept)],
@@ -197,7 +200,7 @@ class ChunkWriter:
     def put(self, chunks: Sequence[Chunk]) -> None:
         """Add or replace chunks, and their terms."""
         self.remove([chunk.id for chunk in chunks])
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             for batch in _batched(chunks):
                 connection.execute(
                     insert(chunk_table), [_row_of(chunk, self._version) for chunk in batch]
@@ -206,16 +209,27 @@ class ChunkWriter:
 
     def remove(self, ids: Iterable[ChunkId]) -> None:
         """Unknown ids are ignored."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             for batch in _batched(ids):
                 mine = select(_c.row).where(_c.version == self._version, _c.id.in_(batch))
                 _forget(connection, list(connection.execute(mine).scalars()))
 
     def drop(self) -> None:
         """Remove the whole version."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             mine = select(_c.row).where(_c.version == self._version)
             _forget(connection, list(connection.execute(mine).scalars()))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            raise IndexUnavailableError(
+                f"the chunk text cannot be written ({error.orig}); check space and rights of the "
+                "data folder, or the database"
+            ) from error
 
     def _index_terms(self, connection: Connection, chunks: Sequence[Chunk]) -> None:
         by_id = {chunk.id: chunk for chunk in chunks}

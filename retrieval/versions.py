@@ -16,7 +16,7 @@ import structlog
 
 from retrieval.chunk_tables import open_file
 from retrieval.edge import EdgeIndex, copy_for_reading
-from retrieval.folders import MANIFEST, ONLY, SHARD, STORE, Folders
+from retrieval.folders import MANIFEST, ONLY, SHARD, STORE, Claim, Folders
 from retrieval.index import Index, IndexLockedError, IndexUnavailableError
 from retrieval.leases import RETRY_AFTER_S, LeasedLibrary, Opened
 from retrieval.library import Snapshot
@@ -53,7 +53,7 @@ class FolderShelf:
 
     def open(self, version: str) -> Opened:
         with ExitStack() as undo:
-            _, claim = self._folders.claim(lambda: version)
+            claim = self._claim(version)
             undo.callback(claim.release)
             folder = self._folders.version(version)
             manifest = read_manifest(folder)
@@ -63,6 +63,15 @@ class FolderShelf:
             undo.callback(index.close)
             _verify(folder, manifest, index, store)
             return Opened(Snapshot(version, index, store), undo.pop_all().close)
+
+    def _claim(self, version: str) -> Claim:
+        try:
+            return self._folders.claim(version)
+        except OSError as error:
+            raise IndexUnavailableError(
+                f"{version} cannot be marked as in use: {error}; the data folder must be "
+                "writable and have space left"
+            ) from error
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -213,3 +213,6 @@ def _ingest_errors() -> Iterator[None]:
     except IngestError as error:
         fail(str(error))
         raise typer.Exit(ExitCode.CONFIGURATION) from error
+    except OSError as error:
+        fail(f"the index cannot be written: {error}", "the version before stays current")
+        raise typer.Exit(ExitCode.FAILED) from error

@@ -161,7 +161,7 @@ def test_a_finished_file_is_read_only_and_removed_text_is_gone(tmp_path: Path) -
     finished = open_file(path)
     store = SqlChunkStore(finished, "one", owns_engine=True)
     assert store.count() == len(CHUNKS)
-    with pytest.raises(OperationalError, match="readonly"):
+    with pytest.raises(IndexUnavailableError, match="readonly"):
         ChunkWriter(finished, "one").remove([CHUNKS[0].id])
     store.close()
     assert path.read_bytes() == before

@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from retrieval.folder_archive import FolderArchive
 from retrieval.folders import Folders
@@ -206,3 +207,24 @@ def test_a_copy_keeps_bytes_and_holes(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     copy_file(tmp_path / "empty", target)
     assert target.read_bytes() == b""
+
+
+def test_a_reader_that_cannot_mark_its_version_says_why(root: Path, archive: FolderArchive) -> None:
+    first = publish(archive, ONE)
+    library = EmbeddedLibrary(root)
+    read(library)
+    publish(archive, TWO, minute=1)
+    shutil.move(root / "holders", root / "elsewhere")
+    (root / "holders").touch()  # stands for a full disk or a folder without rights
+    with capture_logs() as logs:
+        assert read(library)[0] == first
+    assert "cannot be marked as in use" in logs[-1]["reason"]
+    (root / "holders").unlink()
+    shutil.move(root / "elsewhere", root / "holders")
+    library.close()
+
+
+def test_what_is_written_is_for_the_owner_alone(root: Path, archive: FolderArchive) -> None:
+    version = publish(archive, ONE)
+    assert root.stat().st_mode & 0o077 == 0
+    assert (root / version).stat().st_mode & 0o077 == 0
