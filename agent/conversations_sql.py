@@ -114,7 +114,7 @@ class SqlConversations:
 
     async def append(self, tenant: str, thread_id: str, events: Sequence[LoggedEvent]) -> None:
         if events:
-            await self._run(lambda c: self._append(c, tenant, thread_id, events))
+            await self._run(lambda c: self._append_known(c, tenant, thread_id, events))
 
     async def events(self, tenant: str, thread_id: str, after: int = 0) -> tuple[LoggedEvent, ...]:
         return await self._run(lambda c: _events(c, tenant, thread_id, after))
@@ -139,25 +139,38 @@ class SqlConversations:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def _open(self, connection: Connection, question: Question) -> Opened:
-        fresh = self._insert(conversation).values(
+        first, seq = self._reserve(connection, question)
+        asked = question_message(question, seq)
+        fresh = self._insert(message).values(row_of(asked)).on_conflict_do_nothing()
+        if connection.execute(fresh).rowcount == 1:
+            return Opened(asked, _before(connection, asked), None, first)
+        thread = _within(question.tenant, question.thread_id)
+        asked = _one(connection, thread, message.c.message_id == question.message_id) or asked
+        answer = _one(connection, thread, message.c.reply_to == question.message_id)
+        return Opened(asked, _before(connection, asked), answer, first)
+
+    def _reserve(self, connection: Connection, question: Question) -> tuple[int, int]:
+        """A block of event numbers and a place in the thread, which is made when it is new.
+
+        The row's lock serialises everything that follows within the thread; a place that is not
+        used after all is a gap in `seq`, which only has to rise.
+        """
+        new = self._insert(conversation).values(
             tenant=question.tenant,
             thread_id=question.thread_id,
             created=question.created.isoformat(),
-            last_seq=0,
-            next_event=1,
+            last_seq=1,
+            next_event=1 + EVENT_BLOCK,
         )
-        connection.execute(fresh.on_conflict_do_nothing())
-        key = (question.tenant, question.thread_id)
-        # the row's lock serialises everything that follows within the thread
-        first = _advance(connection, *key, "next_event", EVENT_BLOCK)
-        asked = _one(connection, _within(*key), message.c.message_id == question.message_id)
-        answer = None
-        if asked is None:
-            seq = _advance(connection, *key, "last_seq", 1) + 1
-            asked = _store_question(connection, question, seq)
-        else:
-            answer = _one(connection, _within(*key), message.c.reply_to == asked.message_id)
-        return Opened(asked, _before(connection, asked), answer, first)
+        taken = new.on_conflict_do_update(
+            index_elements=[conversation.c.tenant, conversation.c.thread_id],
+            set_={
+                "last_seq": conversation.c.last_seq + 1,
+                "next_event": conversation.c.next_event + EVENT_BLOCK,
+            },
+        ).returning(conversation.c.next_event, conversation.c.last_seq)
+        after, seq = connection.execute(taken).one()
+        return after - EVENT_BLOCK, seq
 
     def _finish(self, connection: Connection, question: Message, reply: Reply) -> Message:
         key = (question.tenant, question.thread_id)
@@ -167,8 +180,7 @@ class SqlConversations:
             if answer is None:
                 raise UnknownThreadError(*key)
             return answer
-        seq = _advance(connection, *key, "last_seq", 1) + 1
-        answer = answer_message(question, reply, seq)
+        answer = answer_message(question, reply, _next_seq(connection, *key))
         connection.execute(message.insert().values(row_of(answer)))
         self._append(connection, *key, reply.events)
         return answer
@@ -179,12 +191,17 @@ class SqlConversations:
         if _settle(connection, question, Status.INTERRUPTED):
             self._append(connection, question.tenant, question.thread_id, events)
 
+    def _append_known(
+        self, connection: Connection, tenant: str, thread_id: str, events: Sequence[LoggedEvent]
+    ) -> None:
+        _require(connection, tenant, thread_id)
+        self._append(connection, tenant, thread_id, events)
+
     def _append(
         self, connection: Connection, tenant: str, thread_id: str, events: Sequence[LoggedEvent]
     ) -> None:
         if not events:
             return
-        _require(connection, tenant, thread_id)
         rows = [
             {
                 "tenant": tenant,
@@ -198,18 +215,14 @@ class SqlConversations:
         connection.execute(self._insert(run_event).on_conflict_do_nothing(), rows)
 
 
-def _advance(connection: Connection, tenant: str, thread_id: str, counter: str, by: int) -> int:
-    """Add to a counter of the conversation and return what it was; the row stays locked."""
-    column = conversation.c[counter]
-    after: int | None = connection.execute(
+def _next_seq(connection: Connection, tenant: str, thread_id: str) -> int:
+    seq: int = connection.execute(
         update(conversation)
         .where(conversation.c.tenant == tenant, conversation.c.thread_id == thread_id)
-        .values({column: column + by})
-        .returning(column)
-    ).scalar()
-    if after is None:
-        raise UnknownThreadError(tenant, thread_id)
-    return after - by
+        .values(last_seq=conversation.c.last_seq + 1)
+        .returning(conversation.c.last_seq)
+    ).scalar_one()
+    return seq
 
 
 def _settle(connection: Connection, question: Message, status: Status) -> bool:
@@ -232,12 +245,6 @@ def _require(connection: Connection, tenant: str, thread_id: str) -> None:
     )
     if connection.execute(known).first() is None:
         raise UnknownThreadError(tenant, thread_id)
-
-
-def _store_question(connection: Connection, question: Question, seq: int) -> Message:
-    asked = question_message(question, seq)
-    connection.execute(message.insert().values(row_of(asked)))
-    return asked
 
 
 def _one(connection: Connection, *which: ColumnElement[bool]) -> Message | None:

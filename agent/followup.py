@@ -220,16 +220,25 @@ def _pronoun(text: str, topic: _Topic, words: FollowUpWords) -> str | None:
     place = next((i for i in range(len(tokens)) if _refers(tokens, i, words)), None)
     if place is None:
         return None
-    if len(_content(" ".join(tokens[:place]), words) - words.dependent - words.neutral) > 1:
-        return None  # the antecedent stands in the same question
+    if _names_its_own(" ".join(tokens[:place]), words):
+        return None
     return _resolved(tokens, place, topic, words)
+
+
+def _names_its_own(before: str, words: FollowUpWords) -> bool:
+    """Whether what the pronoun stands for was named in the same question: two words of content
+    before it, or one in a clause of its own."""
+    clause = words.clause.split(before)[0] if words.clause.search(before) else ""
+    said = _content(before, words) - words.dependent - words.neutral
+    return len(said) > 1 or bool(_content(clause, words) - words.dependent - words.neutral)
 
 
 def _refers(tokens: Sequence[str], i: int, words: FollowUpWords) -> bool:
     token = tokens[i].lower().strip(_END)
-    if token not in words.pronouns:
+    shouted = len(token) > 1 and tokens[i].strip(_END).isupper()  # "IT" is a department
+    if token not in words.pronouns or shouted:
         return False
-    if token not in {"this", "that", "these", "those"}:
+    if token not in words.demonstratives:
         return True
     following = tokens[i + 1].lower().strip(_END) if i + 1 < len(tokens) else ""
     return not following or following in words.after_demonstrative

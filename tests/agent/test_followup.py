@@ -123,6 +123,10 @@ LEFT_ALONE = [
     "In which file do I set the log level?",
     "rate limits",
     "Is there a free trial?",
+    "Can my IT department manage updates?",
+    "Can one OIDC plugin validate tokens of several IdPs?",
+    "What are credentials, and why do I need them?",
+    "What is reranking and why is it useful?",
 ]
 
 
