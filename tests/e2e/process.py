@@ -1,0 +1,41 @@
+"""Starts `tests.e2e.app` as a process of its own and makes sure that it is gone afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+STOP_S = 15
+
+
+class Server(NamedTuple):
+    """A running server; `process` may be killed by the test."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+
+@contextmanager
+def started(database: Path, pause_s: float = 0.0) -> Iterator[Server]:
+    command = [sys.executable, "-m", "tests.e2e.app", "--database", str(database)]
+    process = subprocess.Popen(
+        [*command, "--pause", str(pause_s)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert url, "the server ended before it listened"
+        try:
+            yield Server(url, process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
