@@ -28,6 +28,8 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 SCHEMA = "1"
 """Of these tables and of the vector payload: part of the index fingerprint."""
+ONLY = "only"
+"""What the version column says inside a file that holds a single version."""
 
 metadata = MetaData()
 chunk_table = Table(

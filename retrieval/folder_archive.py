@@ -16,9 +16,9 @@ from sqlalchemy.pool import NullPool
 
 from retrieval.archive import ArchiveStatus, Draft, NoSuchVersionError, Removal
 from retrieval.catalog import Catalog, VersionState
-from retrieval.chunk_tables import connect_file, open_file, write_file
+from retrieval.chunk_tables import ONLY, connect_file, open_file, write_file
 from retrieval.edge import EdgeIndex, copy_for_reading
-from retrieval.folders import MANIFEST, ONLY, SHARD, STORE, Folders, sync_folder
+from retrieval.folders import MANIFEST, SHARD, STORE, Folders, sync_folder
 from retrieval.index import NoIndexError
 from retrieval.manifest import Manifest, file_digest
 from retrieval.sparse_files import copy_file, disk_usage

@@ -32,8 +32,6 @@ from retrieval.index import IndexLockedError, IndexUnavailableError, NoIndexErro
 from retrieval.manifest import is_version_name
 
 SHARD, STORE, MANIFEST = "shard", "chunks.sqlite", "manifest.json"
-ONLY = "only"
-"""What the version column says inside a file that holds a single version."""
 _EXCLUSIVE = portalocker.LockFlags.EXCLUSIVE
 _AT_ONCE = portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING
 

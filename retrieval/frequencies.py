@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, text
 
+from retrieval.chunk_tables import ONLY
+
 _SQLITE_VIEW = text(
     "CREATE VIRTUAL TABLE IF NOT EXISTS temp.chunk_vocabulary "
     "USING fts5vocab('main', 'index_chunk_terms', 'row')"
 )
 _SQLITE = text("SELECT doc FROM temp.chunk_vocabulary WHERE term = :term")
+_SQLITE_SHARED = text(
+    "SELECT count(*) FROM index_chunk_terms t JOIN index_chunk c ON c.row = t.rowid "
+    "WHERE index_chunk_terms MATCH '\"' || :term || '\"' AND c.version = :version"
+)
 _POSTGRESQL = text(
     "SELECT count(*) FROM index_chunk_terms t JOIN index_chunk c ON c.row = t.row "
     "WHERE to_tsvector('simple', t.terms) @@ to_tsquery('simple', quote_literal(:term)) "
@@ -23,12 +29,14 @@ def document_frequencies(
 ) -> Mapping[str, int]:
     """Number of chunks for each term as `representation.terms` gives it; absent where none.
 
-    A SQLite file holds one version; PostgreSQL counts the named one.
+    A version's own SQLite file is asked for its vocabulary; a database that versions share counts
+    the named one.
     """
-    if connection.dialect.name == "sqlite":
+    query, extra = _POSTGRESQL, {"version": version}
+    if connection.dialect.name == "sqlite" and version == ONLY:
         connection.execute(_SQLITE_VIEW)
         query, extra = _SQLITE, {}
-    else:
-        query, extra = _POSTGRESQL, {"version": version}
+    elif connection.dialect.name == "sqlite":
+        query = _SQLITE_SHARED
     counts = {t: connection.execute(query, {"term": t, **extra}).scalar() for t in set(terms)}
     return {term: int(count) for term, count in counts.items() if count}

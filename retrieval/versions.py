@@ -14,9 +14,9 @@ from pathlib import Path
 
 import structlog
 
-from retrieval.chunk_tables import open_file
+from retrieval.chunk_tables import ONLY, open_file
 from retrieval.edge import EdgeIndex, copy_for_reading
-from retrieval.folders import MANIFEST, ONLY, SHARD, STORE, Claim, Folders
+from retrieval.folders import MANIFEST, SHARD, STORE, Claim, Folders
 from retrieval.index import Index, IndexLockedError, IndexUnavailableError
 from retrieval.leases import RETRY_AFTER_S, LeasedLibrary, Opened
 from retrieval.library import Snapshot

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from guardrails import stored
-from retrieval.chunk_tables import create_schema, open_file, write_file
+from retrieval.chunk_tables import ONLY, create_schema, open_file, write_file
 from retrieval.index import IndexUnavailableError, MissingTenantError, UnknownFieldError
 from retrieval.library import ChunkStore
 from retrieval.store import ChunkWriter, SqlChunkStore
@@ -137,6 +137,25 @@ def test_text_search_goes_through_the_one_filter(store: SqlChunkStore) -> None:
         store.search_text(question, Scope(" "), 9)
     with pytest.raises(UnknownFieldError):
         store.search_text(question, Scope("acme", narrow={"colour": frozenset({"red"})}), 9)
+
+
+def test_document_frequencies_count_one_version(engine: Engine, store: SqlChunkStore) -> None:
+    words = ["saml", "workspac", "größe", "unknown"]
+    expected = {"saml": 3, "workspac": 1, "größe": 1}
+    ChunkWriter(engine, "two").copy("one")
+    assert store.document_frequencies(words) == expected
+    ChunkWriter(engine, "one").drop()
+    assert store.document_frequencies(words) == {}
+
+
+def test_document_frequencies_of_a_finished_file(tmp_path: Path) -> None:
+    engine = write_file(tmp_path / "chunks.sqlite")
+    ChunkWriter(engine, ONLY).put(CHUNKS)
+    engine.dispose()
+    store = SqlChunkStore(open_file(tmp_path / "chunks.sqlite"), ONLY, owns_engine=True)
+    for _ in range(2):
+        assert store.document_frequencies(["saml", "okta", "none"]) == {"saml": 3, "okta": 1}
+    store.close()
 
 
 def test_with_hashes_names_one_chunk_for_each(store: SqlChunkStore) -> None:
