@@ -44,13 +44,15 @@ def atoms_of(blocks: Sequence[Block], max_chars: int, anchor: str | None) -> Ite
 
     `anchor` holds until an anchor block names a nearer place.
     """
+    lead = 0  # characters that the first part of the block leaves to the line above it
     for position, block in enumerate(blocks):
         if block.kind is BlockKind.ANCHOR:
             anchor = block.anchor
             continue
         separator = "\n" if block.tight else "\n\n"
         leads = _leads(block, blocks[position + 1 :])
-        parts = list(_parts(block, max_chars))
+        parts = list(_parts(block, max_chars, lead))
+        lead = min(len(block.text) + 2, max_chars // 2) if leads else 0
         for number, part in enumerate(parts):
             last = number == len(parts) - 1
             yield Atom(
@@ -79,51 +81,58 @@ def _leads(block: Block, following: Sequence[Block]) -> bool:
     return after is BlockKind.LIST and block.text.rstrip("* _").endswith(":")
 
 
-def _parts(block: Block, max_chars: int) -> Iterator[_Part]:
+def _parts(block: Block, max_chars: int, lead: int) -> Iterator[_Part]:
     if len(block.text) <= max_chars:
         yield _Part(block.text)
         return
     match block.kind:
         case BlockKind.TABLE:
-            yield from _table_parts(block.text.split("\n"), max_chars)
+            yield from _table_parts(block.text.split("\n"), max_chars, lead)
         case BlockKind.CODE:
-            yield from _code_parts(block.text.split("\n"), max_chars)
+            yield from _code_parts(block.text.split("\n"), max_chars, lead)
         case BlockKind.LIST:
             yield from _list_parts(block, max_chars)
         case _:
             yield from _text_parts(block.text, max_chars)
 
 
-def _table_parts(lines: Sequence[str], max_chars: int) -> Iterator[_Part]:
+def _table_parts(lines: Sequence[str], max_chars: int, lead: int) -> Iterator[_Part]:
     """Rows, with the header before each part."""
     head = lines[: 2 if len(lines) > 1 and _DELIMITER.match(lines[1]) else 1]
-    yield from _repeated(head, lines[len(head) :], [], max_chars)
+    yield from _repeated(_Frame(head, []), lines[len(head) :], max_chars, lead)
 
 
-def _code_parts(lines: Sequence[str], max_chars: int) -> Iterator[_Part]:
+def _code_parts(lines: Sequence[str], max_chars: int, lead: int = 0) -> Iterator[_Part]:
     """Lines, with the fence around each part; indented code has none."""
     opening = _FENCE.match(lines[0])
     if opening is None:
-        yield from _repeated([], lines, [], max_chars)
+        yield from _repeated(_Frame([], []), lines, max_chars, lead)
         return
     closed = len(lines) > 1 and lines[-1].strip().startswith(opening[1])
     closing = lines[-1] if closed else opening[0]
-    yield from _repeated([lines[0]], lines[1 : -1 if closed else None], [closing], max_chars)
+    inner = lines[1 : -1 if closed else None]
+    yield from _repeated(_Frame([lines[0]], [closing]), inner, max_chars, lead)
 
 
-def _repeated(
-    head: Sequence[str], rows: Sequence[str], tail: Sequence[str], max_chars: int
-) -> Iterator[_Part]:
-    room = max_chars - sum(len(line) + 1 for line in (*head, *tail))
+class _Frame(NamedTuple):
+    head: Sequence[str]  # lines repeated before each part
+    tail: Sequence[str]  # and behind it
+
+    def around(self, rows: Sequence[str]) -> _Part:
+        return _Part("\n".join((*self.head, *rows, *self.tail)), "\n\n", parted=True)
+
+
+def _repeated(frame: _Frame, rows: Sequence[str], max_chars: int, lead: int) -> Iterator[_Part]:
+    room = max_chars - sum(len(line) + 1 for line in (*frame.head, *frame.tail))
     held: list[str] = []
-    size = 0
+    size = lead
     for row in rows:
         if held and size + len(row) + 1 > room:
-            yield _Part("\n".join((*head, *held, *tail)), "\n\n", parted=True)
+            yield frame.around(held)
             held, size = [], 0
         held.append(row)
         size += len(row) + 1
-    yield _Part("\n".join((*head, *held, *tail)), "\n\n", parted=True)
+    yield frame.around(held)
 
 
 def _list_parts(block: Block, max_chars: int) -> Iterator[_Part]:

@@ -33,7 +33,7 @@ _NUMBERED = re.compile(r"^\d{1,3}[.)]\s")
 _PAGE_NUMBER = re.compile(r"^(?:page\s+)?\d{1,4}(?:\s*(?:/|of)\s*\d{1,4})?$", re.I)
 _DIGITS = re.compile(r"\d+")
 
-logging.getLogger("pypdf").setLevel(logging.ERROR)  # it reports every oddity of a file
+logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it logs text of the file
 
 
 class _Line(NamedTuple):

@@ -4,7 +4,7 @@ import string
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.chunking import ChunkPolicy, Piece, chunk_page, pieces_of
@@ -100,17 +100,21 @@ def test_a_table_stays_whole_with_its_lead_in() -> None:
 
 def test_a_long_table_repeats_its_header_and_is_flagged() -> None:
     rows = [f"| plan {n} | {n} seats |" for n in range(20)]
-    found = pieces("Lead:\n\n| Plan | Seats |\n|---|---|\n" + "\n".join(rows) + "\n", 150)
+    found = pieces(
+        "These are the limits by plan:\n\n| Plan | Seats |\n|---|---|\n" + "\n".join(rows) + "\n",
+        150,
+    )
     assert all(piece.text.count("| Plan | Seats |\n|---|---|\n") == 1 for piece in found)
     assert all(piece.parted and len(piece.text) <= 150 for piece in found)
-    assert found[0].text.startswith("Lead:\n\n| Plan")
+    assert found[0].text.startswith("These are the limits by plan:\n\n| Plan")
     kept = [line for piece in found for line in piece.text.split("\n") if "seats" in line]
     assert kept == rows
 
 
 def test_long_code_repeats_its_fence_and_is_flagged() -> None:
     lines = [f"echo step {n}" for n in range(30)]
-    found = pieces("Run:\n\n```bash\n" + "\n".join(lines) + "\n```\n\nDone.\n", 120)
+    found = pieces("Run this on the host:\n\n```bash\n" + "\n".join(lines) + "\n```\n\nEnd.\n", 120)
+    assert found[0].text.startswith("Run this on the host:\n\n```bash\necho step 0")
     code = [piece for piece in found if piece.parted]
     assert len(code) > 2
     for piece in code:
@@ -205,6 +209,7 @@ markdown = st.lists(
 ).map("\n\n".join)
 
 
+@settings(max_examples=60)
 @given(markdown, st.integers(80, 1200), st.integers(0, 79))
 def test_every_line_below_a_heading_is_in_the_chunks_in_order(
     source: str, max_chars: int, min_chars: int
@@ -221,6 +226,7 @@ def test_every_line_below_a_heading_is_in_the_chunks_in_order(
         at = place + len(text)
 
 
+@settings(max_examples=40)
 @given(markdown, st.integers(80, 1200))
 def test_chunks_keep_to_their_size(source: str, max_chars: int) -> None:
     if all(not x.strip() or x[0] == "#" for x in source.split("\n")):

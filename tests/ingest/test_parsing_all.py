@@ -80,7 +80,7 @@ def loaded(data: bytes, suffix: str) -> Page | None:
 
 
 @pytest.mark.parametrize("suffix", sorted(SUFFIXES - {".pdf", ".markdown", ".htm", ".text"}))
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25)
 @given(text=markup)
 def test_any_markup_is_a_page_or_a_fault(suffix: str, text: str) -> None:
     page = loaded(text.encode("utf-8", "replace"), suffix)
@@ -89,7 +89,7 @@ def test_any_markup_is_a_page_or_a_fault(suffix: str, text: str) -> None:
         links(page)
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, len(BOOK) - 1), st.integers(0, 255)), max_size=8))
 def test_a_damaged_pdf_is_a_page_or_a_fault(damage: list[tuple[int, int]]) -> None:
     data = bytearray(BOOK)
