@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api import chat, conversations, errors, health, pages, passages
+from api import chat, conversations, errors, health, openapi, pages, passages
 from api.assistant import Assistant
 from api.context import Context, Site, page_url
 from api.edge import BodyLimit, KnownHosts, PageHeaders
@@ -42,6 +42,7 @@ def create_app(
         app.include_router(module.router(context))
     pages.mount_static(app)
     errors.install(app)
+    openapi.describe(app)
     _add_middleware(app, site, caps)
     return app
 

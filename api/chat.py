@@ -22,8 +22,9 @@ from api.context import Context, ThreadId
 from api.errors import ConflictError, InputError, TooLargeError
 from api.following import Join, join_thread
 from api.limits import Slot
+from api.openapi import problem
 from api.runs import Run, ThreadKey
-from api.schemas import WIRE_ID, ProblemBody, RunInput
+from api.schemas import WIRE_ID, RunInput
 from api.sse import EventStream
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -31,11 +32,11 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "AG-UI 1.0 events as server-sent events, LF only, `id:` rising per thread",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
-    409: {"model": ProblemBody, "description": "The thread is still answering"},
-    413: {"model": ProblemBody, "description": "Body or message too large"},
-    422: {"model": ProblemBody, "description": "The input does not fit"},
-    429: {"model": ProblemBody, "description": "Too many streams of this client"},
-    503: {"model": ProblemBody, "description": "Too many streams, or a part is down"},
+    409: problem("The thread is still answering"),
+    413: problem("Body or message too large"),
+    422: problem("The input does not fit"),
+    429: problem("Too many streams of this client"),
+    503: problem("Too many streams, or a part is down"),
 }
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell half a pair; UTF-8 cannot
 Cursor = Annotated[int | None, Header(alias="Last-Event-ID", ge=0)]
@@ -61,7 +62,7 @@ def router(context: Context) -> APIRouter:
         summary="Resume a run, and follow the thread",
         status_code=200,
         response_class=EventStream,
-        responses={404: {"model": ProblemBody, "description": "No such thread"}, **RESPONSES},
+        responses={404: problem("No such thread"), **RESPONSES},
     )
     async def events(
         thread_id: ThreadId,

@@ -1,0 +1,44 @@
+"""The OpenAPI document is an interface: it changes only together with its snapshot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+
+from embark import __version__
+from tests.api.serving import app_of
+from tests.api.twin import ScriptedAssistant
+
+SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+
+def test_the_snapshot_is_what_the_server_says() -> None:
+    described = app_of(ScriptedAssistant(), version=__version__).openapi()
+    recorded = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+    assert recorded == described, "run `embark openapi --to docs/openapi.json` and read the diff"
+
+
+async def test_the_document_is_served_and_names_every_endpoint() -> None:
+    transport = httpx.ASGITransport(app_of(ScriptedAssistant()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        found = (await client.get("/openapi.json")).json()
+    assert found["openapi"].startswith("3.1")
+    assert set(found["paths"]) == {
+        "/livez",
+        "/pages/{path}",
+        "/readyz",
+        "/startupz",
+        "/v1/agui",
+        "/v1/agui/capabilities",
+        "/v1/agui/threads/{thread_id}/events",
+        "/v1/conversations/{thread_id}",
+        "/v1/passages/{chunk_id}",
+        "/v1/suggestions",
+    }
+    stream = found["paths"]["/v1/agui"]["post"]["responses"]
+    assert list(stream["200"]["content"]) == ["text/event-stream"]
+    problem = {"$ref": "#/components/schemas/ProblemBody"}
+    for code in ("409", "413", "422", "429", "503"):
+        assert stream[code]["content"]["application/problem+json"]["schema"] == problem
