@@ -39,6 +39,7 @@ from embark.layers import ConfigurationError, UnreachableError, tracing_variable
 from embark.parts import Finder, database_url, make_finder, open_finder, open_library
 from embark.settings import ModelSettings, Settings
 from guardrails import GroundingPolicy, Redacted, Similarity
+from retrieval.linear import load_model
 from retrieval.types import Encoder
 
 
@@ -149,11 +150,25 @@ def _key(model: ModelSettings) -> str | None:
         raise ConfigurationError([f"model.api_key_file: {failure}"]) from failure
 
 
+EVEN_ODDS = 0.5
+"""Threshold of a model without a risk table: an answer is then likelier true than not."""
+
+
 def threshold_of(settings: Settings) -> float:
-    """Least confidence that is answered: as set, else what keeps wrong answers below the risk."""
+    """Least confidence that is answered: as set, else from the fitted model's table of risks.
+
+    The table, `thresholds` in the model's origin, holds pairs of risk and threshold as measured
+    when it was fitted; of the rows within the wanted risk the most permissive one is taken, and
+    the strictest of all when none is.
+    """
     if settings.answer.threshold is not None:
         return settings.answer.threshold
-    return 1 - settings.answer.risk
+    table = load_model("retrieval", "answerability").origin.get("thresholds")
+    if not isinstance(table, list) or not table:
+        return EVEN_ODDS
+    rows = [(float(risk), float(threshold)) for risk, threshold in table]
+    within = [threshold for risk, threshold in rows if risk <= settings.answer.risk]
+    return min(within) if within else max(threshold for _, threshold in rows)
 
 
 def _similarity(encoder: Encoder) -> Similarity:
