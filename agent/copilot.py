@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
+import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Durability
@@ -50,6 +51,8 @@ from agent.types import (
 )
 from guardrails import Redacted
 from retrieval.types import Scope
+
+_logger = structlog.get_logger(__name__)
 
 LOG_EVERY_S = 0.25
 """How much of a run's event log a crash may lose; the answer itself is never half stored."""
@@ -217,9 +220,14 @@ class Copilot:
                     await self._log(live, asked)
 
     async def _log(self, live: LiveRun, asked: Message) -> None:
+        """Store what was streamed lately; what cannot be stored now goes with the answer."""
         entries = live.unlogged()
-        await self._deps.conversations.append(asked.tenant, asked.thread_id, entries)
-        live.mark_logged(len(entries))
+        try:
+            await self._deps.conversations.append(asked.tenant, asked.thread_id, entries)
+        except ConversationsUnavailableError as error:
+            _logger.warning("run.log_delayed", run_id=live.run_id, reason=str(error))
+        else:
+            live.mark_logged(len(entries))
 
     async def _conclude(self, live: LiveRun, asked: Message, last: MessageFinished) -> None:
         """Commit the answer, then say that it is finished: in this order."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from agent import (
     UnknownThreadError,
 )
 from agent.answerers.scripted import Pause, ScriptedAnswerer
-from agent.conversations import Reply
+from agent.conversations import LoggedEvent, Reply
 from agent.conversations_sql import SqlConversations, open_engine, upgrade
 from agent.types import (
     AnswererError,
@@ -427,6 +427,23 @@ async def test_an_answer_that_cannot_be_stored_is_not_called_finished() -> None:
     assert MessageFinished not in kinds(events)
     assert isinstance(events[-1].event, RunFailed)
     assert events[-1].event.code == "upstream_unavailable"
+
+
+class HiccupingConversations(MemoryConversations):
+    """Cannot append for a while."""
+
+    @override
+    async def append(self, tenant: str, thread_id: str, events: Sequence[LoggedEvent]) -> None:
+        raise ConversationsUnavailableError("database is locked")
+
+
+async def test_a_hiccup_of_the_log_costs_neither_answer_nor_log() -> None:
+    copilot = Copilot(
+        deps(speaking(FIFTY, Pause(0.3), SEVEN), conversations=HiccupingConversations())
+    )
+    events = await drained(copilot.ask(request()))
+    assert answer_in(events).text.endswith("seven days [1].")
+    assert await copilot.events(TENANT, "t1") == tuple(events)
 
 
 # --- killed ------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from agent import Answer, Answerer, Ask, Budget, Copilot, Refusal
+from agent.answerers.extractive import ExtractiveAnswerer
 from agent.answerers.generative import GenerativeAnswerer
 from agent.answerers.scripted import ScriptedAnswerer
 from agent.language import language
@@ -24,6 +25,7 @@ from agent.types import (
     Utterance,
 )
 from guardrails import literal
+from retrieval.memory import HashEncoder
 from tests.agent.scripted_provider import (
     Call,
     Cut,
@@ -145,6 +147,16 @@ async def test_a_silent_model_gives_way_within_five_seconds() -> None:
     took = time.monotonic() - start
     assert answer.answerer == "extractive"
     assert 3.5 < took < 5
+
+
+async def test_the_extractive_answerer_steps_in() -> None:
+    async with provider(Fail(503)) as scripted:
+        broken = GenerativeAnswerer(model(scripted), "scripted-model")
+        parts = deps(broken, fallback=ExtractiveAnswerer(HashEncoder()))
+        answer = await Copilot(parts).answer(QUESTION, SCOPE)
+    assert answer.answerer == "extractive"
+    assert "Admins can invite up to 50 people at once [1]." in answer.text
+    assert not answer.refused
 
 
 async def test_a_model_that_only_keeps_the_connection_alive_gives_way_too() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.render import Unit
 from agent.types import Block, Draft
@@ -166,3 +168,29 @@ def test_an_answer_has_an_end() -> None:
     endless = [draft("Admins can invite up to 50 people at once.", 1)] * (MOST_UNITS + 3)
     assert len(shown(check, *endless)) == MOST_UNITS
     assert dict(check.dropped) == {"too_many": 3}
+
+
+POOL = (
+    draft("Admins can invite up to 50 people at once.", 1),
+    draft("The link works for seven days.", 1),
+    draft("Click Invite people.", 1, block=Block.STEP),
+    draft("Owners turn it on under Security.", 2),
+    draft("harbor sso enable --provider okta", 2, block=Block.CODE),
+    draft("Exports are kept for 30 days.", 3, 1),
+    draft("Exports are kept for 31 days.", 3),
+    draft("Formats", 3, block=Block.HEADING),
+    draft("PDF keeps the layout.", 9),
+)
+
+
+@given(st.lists(st.sampled_from(POOL), max_size=8))
+def test_whatever_the_order_every_marker_has_a_verbatim_quote(drafts: list[Draft]) -> None:
+    check = verifier(0, 1, 2)
+    units = [unit for each in drafts for unit in check.check(each)]
+    used = list(dict.fromkeys(marker for unit in units for marker in unit.markers))
+    assert used == sorted(used) == [c.marker for c in check.citations]
+    texts = {c.id: c.text for c in CHUNKS}
+    assert all(c.quote and c.quote in texts[c.chunk_id] for c in check.citations)
+    headings = sum(unit.block is Block.HEADING for unit in units)
+    waiting = sum(d.block is Block.HEADING for d in drafts) - headings
+    assert len(units) + check.dropped.total() + waiting == len(drafts)
