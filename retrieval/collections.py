@@ -284,7 +284,9 @@ def _advisory_lock(engine: Engine) -> Iterator[None]:
     if engine.dialect.name != "postgresql":
         yield
         return
-    with engine.connect() as connection:
+    with engine.connect() as opened:
+        # a build takes minutes: no transaction may stay open for as long
+        connection = opened.execution_options(isolation_level="AUTOCOMMIT")
         key = {"key": _WRITER}
         if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar():
             raise IndexLockedError(_holder(connection))

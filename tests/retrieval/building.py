@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from guardrails import stored
 from retrieval.archive import Archive
@@ -19,6 +24,7 @@ from retrieval.types import Chunk, ChunkId, Labels
 
 FINGERPRINT = "0123456789ab"
 ENCODER = HashEncoder(64)
+POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -31,6 +37,26 @@ def folder_in_memory() -> Iterator[Path]:
     memory = Path("/dev/shm")
     with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
         yield Path(folder)
+
+
+@contextmanager
+def postgresql() -> Iterator[Engine]:
+    """An empty schema in the PostgreSQL of this machine; elsewhere, but in CI, it is skipped."""
+    schema = f"embark_test_{secrets.token_hex(4)}"
+    arguments = {"options": f"-c search_path={schema}", "connect_timeout": 2}
+    engine = create_engine(POSTGRESQL, connect_args=arguments)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(f"CREATE SCHEMA {schema}"))
+    except OperationalError:
+        engine.dispose()
+        if os.environ.get("CI"):
+            raise
+        pytest.skip("no PostgreSQL on 127.0.0.1:5432")
+    yield engine
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    engine.dispose()
 
 
 def chunk_of(doc_id: str, text: str, *, ordinal: int = 0, labels: Labels | None = None) -> Chunk:

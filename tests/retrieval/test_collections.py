@@ -12,10 +12,10 @@ from qdrant_client import QdrantClient
 from sqlalchemy import Engine, create_engine
 
 from retrieval.collections import CollectionArchive, ServerLibrary
-from retrieval.index import IndexUnavailableError
+from retrieval.index import IndexLockedError, IndexUnavailableError
 from retrieval.library import Library
 from tests.contracts.archive import LATER, ONE, TWO, ArchiveContract, read
-from tests.retrieval.building import publish
+from tests.retrieval.building import postgresql, publish
 
 SERVER = os.environ.get("EMBARK_QDRANT_URL")
 
@@ -101,3 +101,23 @@ class TestCollectionArchive(ArchiveContract):
         with pytest.raises(IndexUnavailableError, match=r"database\.url"):
             read(ServerLibrary(client, engine, alias="test-docs"))
         engine.dispose()
+
+
+@pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")  # local mode
+class TestCollectionArchiveOnPostgresql(ArchiveContract):
+    """The suite, with the text in PostgreSQL."""
+
+    @pytest.fixture
+    def engine(self) -> Iterator[Engine]:
+        with postgresql() as engine:
+            yield engine
+
+    def test_the_writers_lock_holds_across_machines(
+        self, client: QdrantClient, engine: Engine, archive: CollectionArchive, tmp_path: Path
+    ) -> None:
+        elsewhere = CollectionArchive(client, engine, tmp_path / "elsewhere", alias="test-docs")
+        refused = pytest.raises(IndexLockedError, match="PostgreSQL process")
+        with archive.writing(), refused, elsewhere.writing():
+            pass
+        with elsewhere.writing():
+            pass

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine
 
 from guardrails import stored
 from retrieval.chunk_tables import ONLY, create_schema, open_file, write_file
@@ -16,9 +14,8 @@ from retrieval.index import IndexUnavailableError, MissingTenantError, UnknownFi
 from retrieval.library import ChunkStore
 from retrieval.store import ChunkWriter, SqlChunkStore
 from retrieval.types import ChunkId, Labels, Scope
-from tests.retrieval.building import chunk_of
+from tests.retrieval.building import chunk_of, postgresql
 
-POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 STAFF = Scope("acme", unrestricted=True)
 CHUNKS = [
     chunk_of("sso", "Configure SAML single sign-on with Okta."),
@@ -36,21 +33,9 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         yield engine
         engine.dispose()
         return
-    schema = f"embark_test_{secrets.token_hex(4)}"
-    engine = create_engine(
-        POSTGRESQL, connect_args={"options": f"-c search_path={schema}", "connect_timeout": 2}
-    )
-    try:
-        with engine.begin() as connection:
-            connection.execute(text(f"CREATE SCHEMA {schema}"))
-    except OperationalError:
-        engine.dispose()
-        pytest.skip("no PostgreSQL on 127.0.0.1:5432")
-    create_schema(engine)
-    yield engine
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
+    with postgresql() as engine:
+        create_schema(engine)
+        yield engine
 
 
 @pytest.fixture
