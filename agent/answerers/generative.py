@@ -7,10 +7,10 @@ verification has let it through.
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import httpx
@@ -24,6 +24,7 @@ from agent.answerers.objects import ObjectReader
 from agent.prompts import prompt, prompt_version
 from agent.types import Answerer, AnswererError, Block, Draft, Spent, Utterance
 from guardrails import Redacted, sanitise, stored
+from guardrails.injection import neutralise, spotlight
 from retrieval.types import Passage
 
 PROMPT = "answer"
@@ -56,14 +57,14 @@ class GenerativeAnswerer(Answerer):
         name: str,
         *,
         errors: tuple[type[Exception], ...] = PROVIDER_ERRORS,
-        new_tag: Callable[[], str] = lambda: secrets.token_hex(4),
+        rng: random.Random | None = None,
     ) -> None:
-        """`name` goes into the decision record. `new_tag` makes the code in the tags around
-        passages, which no document can know beforehand."""
+        """`name` goes into the decision record. `rng` makes the code in the fences around passages,
+        which no document can know beforehand: the system's unless a test wants it fixed."""
         self._model = model
         self._name = name
         self._errors = errors
-        self._new_tag = new_tag
+        self._rng = rng or random.SystemRandom()
 
     @property
     @override
@@ -99,20 +100,17 @@ class GenerativeAnswerer(Answerer):
     def _messages(
         self, question: Redacted, passages: Sequence[Passage], history: Sequence[Utterance]
     ) -> list[BaseMessage]:
-        tag = self._new_tag()
-        parts = [_presented(passage, n, tag) for n, passage in enumerate(passages, start=1)]
+        parts: list[str] = [spotlight([_readable(passage) for passage in passages], self._rng)]
         parts += [f"Earlier in this conversation:\n{_said(history)}"] if history else []
         parts.append(f"The question:\n{question}")
         return [SystemMessage(prompt(PROMPT)), HumanMessage("\n\n".join(parts))]
 
 
-def _presented(passage: Passage, number: int, tag: str) -> str:
-    """A passage between tags of this request; links, images, HTML and hidden characters are gone,
-    so that there is less in it to repeat."""
+def _readable(passage: Passage) -> Redacted:
+    """What the model reads of a passage: nothing hidden, and no link or image to repeat."""
     chunk = passage.chunk
-    where = " > ".join(sanitise(part) for part in (chunk.title, *chunk.heading_path))
-    text = sanitise(chunk.text).replace(tag, "")
-    return f"<passage-{tag} number={number} from={where!r}>\n{text}\n</passage-{tag}>"
+    where = " > ".join((chunk.title, *chunk.heading_path))
+    return stored(sanitise(neutralise(stored(f"{where}\n{chunk.text}"))))
 
 
 def _said(history: Sequence[Utterance]) -> str:

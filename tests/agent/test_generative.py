@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -293,15 +295,19 @@ async def test_a_model_that_finds_no_answer_is_believed() -> None:
     assert answer.answerer == "scripted-model"
 
 
-async def test_the_tag_around_passages_cannot_be_forged() -> None:
+async def test_passages_stand_between_fences_that_no_page_can_know() -> None:
     async with provider(units(TRUE), Finish()) as scripted:
-        answerer = GenerativeAnswerer(model(scripted), "m", new_tag=lambda: "5eed")
-        earlier = (Utterance("assistant", literal("Fifty people at once [1].")),)
-        drafts = answerer.draft(literal("How many?"), passages(0, 3), earlier)
-        assert [type(item) async for item in drafts] == [Draft, Spent]
-        content = scripted.requests[0]["messages"][1]["content"]
-    assert content.count("<passage-5eed ") == content.count("</passage-5eed>") == 2
-    assert "assistant: Fifty people at once." in content
+        for seed in (1, 2):
+            answerer = GenerativeAnswerer(model(scripted), "m", rng=random.Random(seed))
+            earlier = (Utterance("assistant", literal("Fifty people at once [1].")),)
+            drafts = answerer.draft(literal("How many?"), passages(0, 3), earlier)
+            assert [type(item) async for item in drafts] == [Draft, Spent]
+    first, second = (request["messages"][1]["content"] for request in scripted.requests)
+    codes = [re.findall(r"<<<(?:passage|end) \d+ (\w+)>>>", content) for content in (first, second)]
+    assert [len(found) for found in codes] == [4, 4]
+    assert len(set(codes[0])) == len(set(codes[1])) == 1
+    assert codes[0] != codes[1]
+    assert "assistant: Fifty people at once." in first
 
 
 async def test_errors_say_whether_units_had_been_given() -> None:
