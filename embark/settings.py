@@ -153,6 +153,8 @@ class ServerSettings(_Section):
 
     host: str = "127.0.0.1"
     port: Port = 8765
+    viewer: dict[str, tuple[str, ...]] = {}
+    """Labels of visitors without an identity; without any they see the pages without labels."""
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     allowed_origins: tuple[str, ...] = ()
     max_streams: Count = 1000
@@ -186,8 +188,7 @@ class Settings(BaseSettings):
     suggestions: tuple[str, ...] = ()
     """Questions that the empty chat page offers."""
     viewer: dict[str, tuple[str, ...]] | None = None
-    """Labels that visitors without an identity hold, and `embark ask` too. Not set: visitors see
-    the pages without labels, the command line sees as staff do: everything."""
+    """Labels that the command line holds; not set, it sees as staff do: everything."""
     log_level: LogLevel = "warning"
 
     @model_validator(mode="after")

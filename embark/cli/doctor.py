@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +20,7 @@ from embark.layers import ConfigurationError, tracing_variables
 from embark.parts import encoder_is_converted, index_writer, open_library_of
 from embark.settings import ModelSettings, Settings
 from retrieval.index import NoIndexError, RetrievalError
+from retrieval.types import FOR_ALL, LABEL_FIELDS, Labels
 
 FLOORS = {
     "langchain-core": "1.2.22",
@@ -177,6 +178,26 @@ def _index(settings: Settings) -> Finding:
         return Finding("index", State.RED, str(failure), "embark index status")
 
 
+def _visitors(settings: Settings) -> Finding:
+    """How much of the index somebody without an identity may see."""
+    holds = settings.server.viewer
+    try:
+        with open_library_of(settings) as library, library.lease() as snapshot:
+            seen = [_visible(chunk.labels, holds) for chunk in snapshot.chunks.chunks()]
+    except (RetrievalError, OSError):
+        return Finding("visitors", State.OK, "nothing to see yet")
+    detail = f"they may see {sum(seen)} of {len(seen)} chunks"
+    if seen and not any(seen):
+        hint = 'server.viewer grants labels, such as {audience = ["user"], locale = ["en"]}'
+        return Finding("visitors", State.WARNING, detail, hint)
+    return Finding("visitors", State.OK, detail)
+
+
+def _visible(labels: Labels, holds: Mapping[str, Sequence[str]]) -> bool:
+    carried: list[tuple[str, Sequence[str]]] = [(f, getattr(labels, f)) for f in LABEL_FIELDS]
+    return all(not {FOR_ALL, *holds.get(field, ())}.isdisjoint(has) for field, has in carried)
+
+
 def _writer(settings: Settings) -> Finding:
     try:
         holder = index_writer(settings)
@@ -229,6 +250,7 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     _sources,
     _encoder,
     _index,
+    _visitors,
     _writer,
     _model,
     _port,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import webbrowser
 from collections.abc import Callable
@@ -18,8 +19,6 @@ from embark.cli.output import ExitCode, fail, note, out, settings_of
 from embark.settings import Settings
 from embark.wiring import Product, open_copilot
 from retrieval.types import Scope
-
-GRACE_S = 5  # open streams get this long when the server is told to stop
 
 
 def serve(
@@ -56,15 +55,15 @@ async def run_server(settings: Settings, listener: socket.socket, *, open_page: 
             log_config=None,
             access_log=False,  # paths hold thread ids
             server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
+            timeout_graceful_shutdown=math.ceil(settings.server.shutdown_grace_s),
         )
         await _Server(config, listening).serve(sockets=[listener])
 
 
 def site(settings: Settings, product: Product) -> Site:
     """What the deployment says about itself. Nobody without an identity sees labelled pages,
-    unless `viewer` grants the label."""
-    holds = {name: frozenset(values) for name, values in (settings.viewer or {}).items()}
+    unless `server.viewer` grants the label."""
+    holds = {name: frozenset(values) for name, values in settings.server.viewer.items()}
     finder = product.finder
     return Site(
         viewer=Scope(settings.tenant, holds),
@@ -85,9 +84,11 @@ def limits(settings: Settings) -> Limits:
     server = settings.server
     return Limits(
         max_streams=server.max_streams,
+        streams_per_client=server.streams_per_client,
         max_body_bytes=server.max_body_bytes,
+        max_message_bytes=server.max_message_bytes,
         heartbeat_s=server.heartbeat_s,
-        shutdown_grace_s=GRACE_S,
+        shutdown_grace_s=server.shutdown_grace_s,
     )
 
 

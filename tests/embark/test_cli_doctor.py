@@ -88,3 +88,14 @@ def test_people_read_marks_and_mends(project: Path) -> None:
     shown = run("doctor").stdout
     assert "RED   index: nothing is indexed yet" in shown
     assert "mend: embark index run" in shown
+
+
+def test_visitors_who_can_see_nothing_are_a_warning(project: Path) -> None:
+    (project / "docs" / "labels.toml").write_text(
+        '[[rule]]\nmatch = "**"\nlocale = "en"\n', encoding="utf-8"
+    )
+    assert run("index", "run").exit_code == 0
+    assert checks()["visitors"]["state"] == "warning"
+    granted = checks("--set", 'server.viewer={"locale": ["en"]}')["visitors"]
+    assert granted["state"] == "ok"
+    assert granted["detail"] == "they may see 3 of 4 chunks"
