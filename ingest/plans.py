@@ -72,7 +72,7 @@ class StoredChunks(Protocol):
 
 
 class Progress(Protocol):
-    """Told after every step of a phase (`read`, `encode`, `write`, `check`, `switch`)."""
+    """Told after every step of a phase (`read`, `encode`, `check`, `switch`)."""
 
     def __call__(self, phase: str, done: int, total: int | None) -> None: ...
 
@@ -142,6 +142,7 @@ class TooManyDeletionsError(IngestError):
     """The run would remove a larger share of the pages than allowed; nothing was changed."""
 
     def __init__(self, plan: Plan, limit: float) -> None:
+        self.plan = plan
         gone = plan.count(Change.REMOVED)
         super().__init__(
             f"this run would remove {gone} of {plan.deletable} pages "

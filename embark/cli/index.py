@@ -108,7 +108,12 @@ def run(  # noqa: PLR0913  # the options of a command
         watching() as progress,
         open_workshop(settings_of(ctx), choice, progress) as workshop,
     ):
-        report = workshop.sync.run(workshop.feeds, options)
+        try:
+            report = workshop.sync.run(workshop.feeds, options)
+        except TooManyDeletionsError as stopped:
+            if as_json:
+                emit({"outcome": "stopped", "plan": plan_document(stopped.plan)})
+            raise
     emit(report_document(report)) if as_json else show_report(report)
     _finish(report)
 

@@ -107,6 +107,9 @@ def test_too_many_deletions_exit_five_and_change_nothing(indexed: Path) -> None:
     assert "2 of 3 pages" in stopped.stderr
     assert "--prune" in stopped.stderr
     assert (indexed / "data/index/current").read_text() == before
+    told = index("run", "--json")
+    assert told.exit_code == ExitCode.GATE
+    assert document(told)["outcome"] == "stopped"
     assert index("run", "--max-delete-ratio", "0.7").exit_code == 0
 
 

@@ -66,6 +66,22 @@ def test_one_changed_page_embeds_only_its_changed_chunks(bench: Bench) -> None:
         assert len(snapshot.chunks.page("acme", "billing")) > 1
 
 
+def test_an_incremental_run_copies_a_version_that_is_being_read(bench: Bench) -> None:
+    first = bench.run()
+    with bench.reading() as leased:
+        bench.write("alerts.md", page("alerts", " Alerts can be muted for a day."))
+        second = bench.run()
+        assert leased.version == first.version
+        assert leased.index.count() == first.encoded
+        assert "muted" not in leased.chunks.page("acme", "alerts")[-1].text
+    assert second.encoded == 1
+    with bench.reading() as snapshot:
+        assert snapshot.version == second.version
+        assert dict(snapshot.index.hashes()) == {
+            chunk.id: chunk.content_hash for chunk in snapshot.chunks.chunks()
+        }
+
+
 def test_carried_vectors_are_those_of_a_full_build(bench: Bench) -> None:
     bench.run()
     bench.write("alerts.md", page("alerts", " Alerts can be muted for a day."))
