@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := agent api embark evals guardrails ingest onboarding retrieval tools
+BENCH ?= $(filter-out soak,$(basename $(notdir $(sort $(wildcard benchmarks/*.py)))))
 STYLE := ../shared/checks/style_metrics.py
 
 .PHONY: lock setup demo test check format format-check lint types layers style bench soak clean help
@@ -51,11 +52,11 @@ style: setup
 		echo "style metrics: skipped, $(STYLE) is not here"; \
 	fi
 
-bench: setup ## Measure speed and quality; prints tables
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: setup ## Measure speed and quality; prints tables (BENCH=encoder for one of them)
+	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; done
 
 soak: setup ## Keep the server under load while the index switches
-	$(BIN)/python -m benchmarks soak $(ARGS)
+	$(BIN)/python benchmarks/soak.py $(ARGS)
 
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

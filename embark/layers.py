@@ -226,7 +226,7 @@ def _anchor(node: JsonValue, folder: Path, key: str = "") -> JsonValue:
     if isinstance(node, list):
         return [_anchor(value, folder) for value in node]
     if key in PATH_KEYS and isinstance(node, str):
-        return str(folder / Path(node).expanduser())
+        return os.path.normpath(folder / Path(node).expanduser())
     return node
 
 
