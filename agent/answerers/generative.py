@@ -160,7 +160,7 @@ class _Reply:
         for key in _ENDINGS:
             self._ending = chunk.response_metadata.get(key) or self._ending
 
-    def _draft(self, unit: dict[str, Any]) -> Draft | None:
+    def _draft(self, unit: dict[str, object]) -> Draft | None:
         if unit.get("kind") == _NOTHING:
             self._none = True
             return None
@@ -170,11 +170,13 @@ class _Reply:
         return draft
 
 
-def _draft(unit: dict[str, Any]) -> Draft | None:
+def _draft(unit: dict[str, object]) -> Draft | None:
     """None for what is no unit. Sources that are no numbers are left out, and the unit is then
     dropped by verification for want of proof."""
     kind, text, sources = unit.get("kind"), unit.get("text"), unit.get("sources", [])
-    if kind not in set(Block) or not isinstance(text, str) or not isinstance(sources, list):
+    if not isinstance(kind, str) or kind not in set(Block):
+        return None
+    if not isinstance(text, str) or not isinstance(sources, list):
         return None
     language = unit.get("language")
     return Draft(

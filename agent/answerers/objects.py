@@ -7,7 +7,6 @@ the middle. Whatever is not a flat object is skipped and counted, and reading go
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import orjson
 
@@ -30,7 +29,7 @@ class ObjectReader:
     def pending(self) -> bool:
         return bool(self._open)
 
-    def feed(self, text: str) -> Iterator[dict[str, Any]]:
+    def feed(self, text: str) -> Iterator[dict[str, object]]:
         """The objects that this piece of text completes."""
         for char in text:
             if self._open:
@@ -49,7 +48,7 @@ class ObjectReader:
         if self._open:
             self._give_up()
 
-    def _inside(self, char: str) -> dict[str, Any] | None:
+    def _inside(self, char: str) -> dict[str, object] | None:
         if self._in_string and char == "\n":  # no JSON string holds one: the line broke off
             self._give_up()
             return None
@@ -71,7 +70,7 @@ class ObjectReader:
         elif char == '"':
             self._in_string = not self._in_string
 
-    def _complete(self) -> dict[str, Any] | None:
+    def _complete(self) -> dict[str, object] | None:
         text = "".join(self._open)
         self._reset()
         try:

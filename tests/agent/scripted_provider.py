@@ -83,8 +83,13 @@ class ScriptedProvider:
     script: Sequence[Line]
     requests: list[dict[str, Any]] = field(default_factory=list)
     base_url: str = ""
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    serving: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.serving.add(task)
         try:
             self.requests.append(await _request(reader))
             await self._play(writer)
@@ -110,6 +115,18 @@ class ScriptedProvider:
         _chunk(writer, b"")
         await writer.drain()
 
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.closing.wait()
+        except TimeoutError:
+            return
+        raise ConnectionAbortedError("the provider is closing")
+
+    async def close(self) -> None:
+        self.closing.set()
+        await asyncio.gather(*self.serving)
+
     async def _line(self, writer: asyncio.StreamWriter, line: Line) -> None:
         match line:
             case Say(text, piece):
@@ -120,7 +137,7 @@ class ScriptedProvider:
                 _event(writer, {"tool_calls": [{"index": 0, "id": "c1", "function": call}]})
             case Wait(seconds):
                 await writer.drain()
-                await asyncio.sleep(seconds)
+                await self._pause(seconds)
             case Raw(data):
                 _chunk(writer, data)
             case Finish(reason):
@@ -173,4 +190,7 @@ async def provider(*script: Line) -> AsyncIterator[ScriptedProvider]:
     async with server:
         port = server.sockets[0].getsockname()[1]
         scripted.base_url = f"http://127.0.0.1:{port}/v1"
-        yield scripted
+        try:
+            yield scripted
+        finally:
+            await scripted.close()
