@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging as levels
 from collections.abc import Mapping, MutableMapping
-from typing import IO, Any, Literal, LiteralString
+from typing import Any, BinaryIO, Literal, LiteralString
 
 import orjson
 import structlog
@@ -51,8 +51,8 @@ class Log:
         self,
         level: Level,
         event: LiteralString,
-        /,
         codes: Mapping[str, str] | None = None,
+        /,
         **fields: Field,
     ) -> None:
         """One line. `codes` holds ids and stable codes by name, `fields` numbers and text.
@@ -63,16 +63,16 @@ class Log:
         bound.log(_LEVELS[level], event, **fields)
 
     def debug(self, event: LiteralString, /, **fields: Field) -> None:
-        self.write("debug", event, **fields)
+        self.write("debug", event, None, **fields)
 
     def info(self, event: LiteralString, /, **fields: Field) -> None:
-        self.write("info", event, **fields)
+        self.write("info", event, None, **fields)
 
     def warning(self, event: LiteralString, /, **fields: Field) -> None:
-        self.write("warning", event, **fields)
+        self.write("warning", event, None, **fields)
 
     def error(self, event: LiteralString, /, **fields: Field) -> None:
-        self.write("error", event, **fields)
+        self.write("error", event, None, **fields)
 
 
 _LEVELS: dict[str, int] = {
@@ -118,7 +118,7 @@ class RedactStrings:
         return self._redactor.redact(text).text
 
 
-def open_log(stream: IO[bytes], level: Level = "info", redactor: Redactor | None = None) -> Log:
+def open_log(stream: BinaryIO, level: Level = "info", redactor: Redactor | None = None) -> Log:
     """A logger that writes one JSON object a line to `stream`: level, event, timestamp, fields.
 
     Exceptions are logged as their type alone: messages and tracebacks hold values.
