@@ -38,7 +38,6 @@ VERBS = {
     "redact": Verb("embark.cli.redact:redact", "Mask personal data and secrets in text."),
     "serve": Verb("embark.cli.serve:serve", "Serve the chat page and the API."),
     "demo": Verb("embark.cli.demo:demo", "Index the docs, serve them, open the chat page."),
-    "eval": Verb("embark.cli.evaluate:eval_app", "Measure answers, refusals and citations."),
     "config": Verb("embark.cli.config:config_app", "Show every setting and where it comes from."),
     "openapi": Verb("embark.cli.openapi:openapi", "Print the OpenAPI document of the server."),
 }
