@@ -10,7 +10,7 @@ from pathlib import Path
 
 import re2
 
-from guardrails import Redacted, Redactor
+from guardrails import Redacted, Redactor, stored
 from guardrails.claims import read_claim
 from guardrails.evidence import Source, read_source
 from guardrails.markup import plain
@@ -90,7 +90,7 @@ def _from_sentences(corpus: Corpus, rng: random.Random, limit: int) -> Iterator[
             continue
         sentence = rng.choice(usable)
         for kind, claim in _paraphrases(sentence):
-            yield Pair(Redacted(claim), passage, True, kind)
+            yield Pair(stored(claim), passage, True, kind)
         yield from _corruptions(sentence, passage, corpus, page, rng)
         taken += 1
         if taken >= limit:
@@ -144,10 +144,10 @@ def _corruptions(
     }
     for kind, claim in made.items():
         if claim is not None and claim != sentence:
-            yield Pair(Redacted(claim), passage, False, kind)
+            yield Pair(stored(claim), passage, False, kind)
     neighbours = [text for text in corpus.pages[page] if text != passage]
     if neighbours:
-        yield Pair(Redacted(sentence), _most_alike(sentence, neighbours), False, "neighbour")
+        yield Pair(stored(sentence), _most_alike(sentence, neighbours), False, "neighbour")
 
 
 def _most_alike(sentence: str, passages: Sequence[Redacted]) -> Redacted:
@@ -222,10 +222,10 @@ def _from_answers(corpus: Corpus, rng: random.Random, limit: int) -> Iterator[Pa
             continue
         wrong = [text for name in rng.sample(names, _WRONG_PAGES) if name not in documents
                  for text in corpus.pages[name]]  # fmt: skip
-        for unit in read_source(Redacted(answer)).units:
+        for unit in read_source(stored(answer)).units:
             if not _usable(unit.text):
                 continue
-            claim = Redacted(unit.raw)
+            claim = stored(unit.raw)
             passage = _most_alike_answer(unit.text, held)
             if plain(unit.raw) not in plain(passage):
                 yield Pair(claim, passage, True, "gold paraphrase")
