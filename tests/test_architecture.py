@@ -112,6 +112,21 @@ def test_only_guardrails_makes_redacted_text() -> None:
     assert offences(rule, "guardrails") != []  # the scan sees what it looks for
 
 
+def test_literal_takes_a_literal() -> None:
+    def ours(module: ast.Module) -> bool:
+        return any(any(importing("guardrails.literal")(node)) for node in ast.walk(module))
+
+    given = [
+        (f"{file}:{node.lineno}", node.args[0])
+        for file, module in sources()
+        if ours(module)
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and calls(node) == "literal"
+    ]
+    assert given != []
+    assert [where for where, text in given if not isinstance(text, ast.Constant)] == []
+
+
 def test_nothing_is_unpickled() -> None:
     def rule(node: ast.AST) -> Finding:
         yield from importing(*PICKLES)(node)
