@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import structlog
 from ag_ui.core import BaseEvent, EventType
@@ -137,7 +138,7 @@ class Runs:
         self._limits = limits
         self._newest: OrderedDict[ThreadKey, Run] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._started: dict[ThreadKey, asyncio.Event] = {}
+        self._started: WeakValueDictionary[ThreadKey, asyncio.Event] = WeakValueDictionary()
 
     def newest(self, key: ThreadKey) -> Run | None:
         return self._newest.get(key)

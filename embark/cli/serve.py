@@ -32,7 +32,7 @@ def serve(
 ) -> None:
     """Serve the chat page and the API."""
     settings = settings_of(ctx, {"server.host": host, "server.port": port})
-    listener = _listen(settings)
+    listener = listening_on(settings)
     asyncio.run(run_server(settings, listener, open_page=open_page))
 
 
@@ -40,7 +40,7 @@ async def run_server(settings: Settings, listener: socket.socket, *, open_page: 
     """Serve on a bound socket until SIGINT or SIGTERM. Opens the product and closes it again."""
 
     def listening() -> None:
-        address = f"http://{_shown(listener)}"
+        address = f"http://{shown(listener)}"
         out.print(address, markup=False)
         note("the chat page and the API; stop with Ctrl+C")
         if open_page:
@@ -113,7 +113,8 @@ def _hosts(settings: Settings) -> tuple[str, ...]:
     return settings.server.allowed_hosts if anywhere else (*settings.server.allowed_hosts, host)
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listening_on(settings: Settings) -> socket.socket:
+    """The bound socket. Says so and ends with exit 3 when the address is taken."""
     host, port = settings.server.host, settings.server.port
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -123,7 +124,8 @@ def _listen(settings: Settings) -> socket.socket:
         raise typer.Exit(ExitCode.CONFIGURATION) from refused
 
 
-def _shown(listener: socket.socket) -> str:
+def shown(listener: socket.socket) -> str:
+    """Host and port as a browser on this machine opens them."""
     host, port = listener.getsockname()[:2]
     named = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
     return f"[{named}]:{port}" if ":" in named else f"{named}:{port}"

@@ -120,7 +120,7 @@ function announce(id) {
   const { citations } = conversation.messages.get(id);
   const body = log.querySelector(`[data-id="${CSS.escape(id)}"] .text`);
   const count = citations.length === 1 ? "1 source" : `${citations.length} sources`;
-  spoken.textContent = citations.length ? `${body.textContent} ${count}.` : body.textContent;
+  spoken.textContent = citations.length ? `${body.innerText} ${count}.` : body.innerText;
 }
 
 /** Follow one run, however it is reached; `again` is what the user may do when it fails. */
@@ -206,7 +206,7 @@ async function suggest() {
   if (!response.ok) return;
   const { suggestions } = await response.json();
   byId("suggestions").replaceChildren(
-    ...suggestions.map((text) => element("li", {}, button(text, () => ask(text)))),
+    ...suggestions.map((text) => element("li", { dir: "auto" }, button(text, () => ask(text)))),
   );
 }
 
