@@ -167,11 +167,12 @@ class Folders:
         self.make()
         lock = self.root / "writer.lock"
         with lock.open("a+", encoding="utf-8") as opened:
-            try:
-                portalocker.lock(opened, _AT_ONCE)
-            except portalocker.LockException as error:
-                raise IndexLockedError(str(_described(lock) or "a starting process")) from error
-            _describe(opened, None)
+            with self._turnstile():  # nobody looks at the lock meanwhile
+                try:
+                    portalocker.lock(opened, _AT_ONCE)
+                except portalocker.LockException as error:
+                    raise IndexLockedError(str(_described(lock) or "a starting process")) from error
+                _describe(opened, None)
             try:
                 yield
             finally:
@@ -179,14 +180,17 @@ class Folders:
 
     def writer(self) -> Holder | None:
         """Who holds the writer's lock now."""
-        return _holder_of(self.root / "writer.lock")
+        if not self.root.is_dir():
+            return None
+        with self._turnstile():  # looking takes the lock for a moment
+            return _holder_of(self.root / "writer.lock")
 
     def make(self) -> None:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextmanager
     def _turnstile(self) -> Iterator[None]:
-        """Held for microseconds: claiming and removing a version exclude each other."""
+        """Held for microseconds: whoever takes, looks at or removes what can be held waits here."""
         self.make()
         with (self.root / "turnstile.lock").open("a") as opened:
             portalocker.lock(opened, _EXCLUSIVE)

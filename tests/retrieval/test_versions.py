@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from structlog.testing import capture_logs
@@ -228,3 +229,24 @@ def test_what_is_written_is_for_the_owner_alone(root: Path, archive: FolderArchi
     version = publish(archive, ONE)
     assert root.stat().st_mode & 0o077 == 0
     assert (root / version).stat().st_mode & 0o077 == 0
+
+
+def test_looking_at_the_writers_lock_stops_no_writer(root: Path, archive: FolderArchive) -> None:
+    publish(archive, ONE)
+    done = Event()
+
+    def look() -> None:
+        while not done.is_set():
+            Folders(root).writer()
+
+    onlookers = [Thread(target=look) for _ in range(3)]
+    for onlooker in onlookers:
+        onlooker.start()
+    try:
+        for _ in range(50):
+            with Folders(root).writing():
+                pass
+    finally:
+        done.set()
+        for onlooker in onlookers:
+            onlooker.join()
