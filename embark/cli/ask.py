@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -99,7 +100,7 @@ async def _stream(copilot: Copilot, text: str, scope: Scope) -> Answer:
 
 def _sources(answer: Answer, text: str) -> None:
     if answer.refused:
-        note(f'\nlooked at: embark search --explain "{text}"')
+        note(f"\nlooked at: embark search --explain {quote(text)}")
         if answer.reason is Refusal.UPSTREAM:
             fail("the index or the model did not answer", "`embark doctor` shows what is wrong")
             raise typer.Exit(ExitCode.UNREACHABLE)
@@ -108,7 +109,7 @@ def _sources(answer: Answer, text: str) -> None:
     for citation in answer.citations:
         where = place(citation.path, citation.anchor)
         out.print(f"[{citation.marker}] {citation.title}  {where}", markup=False, style="dim")
-    note(f'\nwhy these pages: embark search --explain "{text}"')
+    note(f"\nwhy these pages: embark search --explain {quote(text)}")
 
 
 def document(answer: Answer) -> dict[str, object]:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -112,7 +113,7 @@ def _show(evidence: Evidence, text: str, *, explain: bool) -> None:
         for name, value in evidence.features.items():
             out.print(f"  {name} {value:.4g}", markup=False, style="dim")
     else:
-        note(f'\nwhy: embark search --explain "{text}"\nanswer: embark ask "{text}"')
+        note(f"\nwhy: embark search --explain {quote(text)}\nanswer: embark ask {quote(text)}")
 
 
 def _show_passage(rank: int, passage: Passage, *, explain: bool) -> None:
