@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Event, Thread
 
+import portalocker
 import pytest
 from structlog.testing import capture_logs
 
@@ -231,22 +232,31 @@ def test_what_is_written_is_for_the_owner_alone(root: Path, archive: FolderArchi
     assert (root / version).stat().st_mode & 0o077 == 0
 
 
-def test_looking_at_the_writers_lock_stops_no_writer(root: Path, archive: FolderArchive) -> None:
+def test_looking_at_the_writers_lock_stops_no_writer(
+    root: Path, archive: FolderArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking takes the lock for a moment; a writer waits for that moment instead of giving up."""
     publish(archive, ONE)
-    done = Event()
+    looking, seen_enough = Event(), Event()
+    wrote: list[bool] = []
 
-    def look() -> None:
-        while not done.is_set():
-            Folders(root).writer()
+    def stare(lock: Path) -> None:
+        with lock.open("r+") as opened:
+            portalocker.lock(opened, portalocker.LockFlags.EXCLUSIVE)
+            looking.set()
+            assert seen_enough.wait(10)
 
-    onlookers = [Thread(target=look) for _ in range(3)]
-    for onlooker in onlookers:
-        onlooker.start()
-    try:
-        for _ in range(50):
-            with Folders(root).writing():
-                pass
-    finally:
-        done.set()
-        for onlooker in onlookers:
-            onlooker.join()
+    def write() -> None:
+        with Folders(root).writing():
+            wrote.append(True)
+
+    monkeypatch.setattr("retrieval.folders._holder_of", stare)
+    onlooker, writer = Thread(target=Folders(root).writer), Thread(target=write)
+    onlooker.start()
+    assert looking.wait(10)
+    writer.start()
+    writer.join(0.2)
+    seen_enough.set()
+    onlooker.join()
+    writer.join()
+    assert wrote == [True]
