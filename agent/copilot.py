@@ -333,8 +333,6 @@ async def _run(
     fresh: ConversationState = {
         "message_id": turn.message_id,
         "text": turn.text,
-        "refusal": None,
-        "reply": None,
         "timings_ms": dict(timings),
     }
     thread = json.dumps([turn.tenant, turn.thread_id])

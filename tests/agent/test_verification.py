@@ -118,6 +118,13 @@ def test_a_passage_that_adds_nothing_is_not_cited() -> None:
     assert [c.title for c in check.citations] == ["Invite teammates"]
 
 
+def test_a_passage_that_only_sounds_alike_is_not_cited() -> None:
+    check = over("Admins can invite up to 50 people at once.", "Admins can remove people at once.")
+    (unit,) = check.check(draft("Admins can invite up to 50 people at once.", 2, 1))
+    assert unit.markers == (1,)
+    assert [c.quote for c in check.citations] == ["Admins can invite up to 50 people at once."]
+
+
 def test_code_and_tables_are_the_pages_own() -> None:
     check = verifier(1)
     code = draft("harbor sso enable --provider okta", 1, block=Block.CODE)
