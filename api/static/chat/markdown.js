@@ -127,7 +127,9 @@ export function inline(text, cite) {
   const nodes = [];
   let rest = text;
   for (let found = rest.match(INLINE); found; found = rest.match(INLINE)) {
-    if (found.index) nodes.push(rest.slice(0, found.index));
+    const before = rest.slice(0, found.index);
+    // a marker stays on the line of the word that it proves
+    if (before) nodes.push(found[4] ? before.replace(/ $/, "\u00a0") : before);
     nodes.push(...span(found, cite));
     rest = rest.slice(found.index + found[0].length);
   }
