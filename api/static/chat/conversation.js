@@ -35,7 +35,7 @@ export class Conversation {
       case "RUN_ERROR":
         this.error = event;
         this.step = null;
-        return [];
+        return this.dropOpen(); // half an answer is none: asking again writes it whole
       case "RUN_FINISHED":
       case "STEP_FINISHED":
         this.step = null;
@@ -55,6 +55,12 @@ export class Conversation {
     this.messages.clear();
     messages.filter((message) => message.role !== "activity").forEach((m) => this.put(m));
     return [...before, ...this.messages.keys()];
+  }
+
+  dropOpen() {
+    const open = [...this.messages.values()].filter((message) => message.open);
+    open.forEach((message) => this.messages.delete(message.id));
+    return open.map((message) => message.id);
   }
 
   text(event) {
