@@ -1,14 +1,17 @@
 """A documentation corpus with questions: `docs/`, `queries.jsonl`, `qrels.tsv`, `leave_out.tsv`.
 
-The layout is that of BEIR with documentation in folders; `leave_out.tsv` may be missing.
+The layout is that of BEIR with documentation in folders; `leave_out.tsv` may be missing. A folder
+with `docs/` and `questions.jsonl` alone, each line naming its answering pages in `answer_docs`, is
+read too; there a question may carry a `filter`, and `after`: the question asked just before it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -31,6 +34,8 @@ class Question:
     self_contained: bool
     answer: str
     pages: Mapping[str, int]
+    narrow: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    after: str | None = None  # id of the question of the same conversation asked just before
 
     @property
     def answering(self) -> frozenset[str]:
@@ -55,6 +60,8 @@ class Corpus:
 
 def load_corpus(root: Path) -> Corpus:
     """Raises CorpusError when a file is missing or a line is not what the layout says."""
+    if (root / "questions.jsonl").exists() and not (root / "queries.jsonl").exists():
+        return _load_plain(root)
     for name in ("docs", "queries.jsonl", "qrels.tsv"):
         if not (root / name).exists():
             raise CorpusError(
@@ -76,28 +83,54 @@ def load_corpus(root: Path) -> Corpus:
     return Corpus(root.name, root / "docs", questions, leave_out, digest.hexdigest()[:12])
 
 
+def _load_plain(root: Path) -> Corpus:
+    path = root / "questions.jsonl"
+    if not (root / "docs").is_dir():
+        raise CorpusError(f"{root / 'docs'} is missing: the pages that {path.name} asks about")
+    questions = tuple(_questions(path, None))
+    known = {question.id for question in questions}
+    for question in questions:
+        if question.after is not None and question.after not in known:
+            raise CorpusError(
+                f"{path}: {question.id} comes after {question.after!r}, which is no question"
+            )
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return Corpus(root.name, root / "docs", questions, {}, digest)
+
+
 def flat(doc_id: str) -> str:
     """`guides/invite` of the index as the label files write it: `guides__invite`."""
     return doc_id.replace("/", "__")
 
 
-def _questions(path: Path, pages: Mapping[str, Mapping[str, int]]) -> Iterator[Question]:
+def _questions(path: Path, pages: Mapping[str, Mapping[str, int]] | None) -> Iterator[Question]:
+    """`pages` by question id; None where each line names its own."""
     for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            row = orjson.loads(line)
-            yield Question(
-                id=row["_id"],
-                text=row["text"],
-                answerable=row["label"] == "answerable",
-                kind=row["kind"],
-                self_contained=bool(row.get("self_contained", False)),
-                answer=row.get("answer") or "",
-                pages=pages.get(row["_id"], {}),
-            )
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            yield _question(orjson.loads(line), pages)
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise CorpusError(f"{path}:{number}: not a question: {error!r}") from error
+
+
+def _question(row: Mapping[str, Any], pages: Mapping[str, Mapping[str, int]] | None) -> Question:
+    own = {flat(page): ANSWERS for page in row["answer_docs"]} if pages is None else {}
+    return Question(
+        id=row["_id"],
+        text=row["text"],
+        answerable=row["label"] == "answerable",
+        kind=row["kind"],
+        self_contained=bool(row.get("self_contained", False)),
+        answer=row.get("answer") or "",
+        pages=own if pages is None else pages.get(row["_id"], {}),
+        narrow={name: _values(value) for name, value in row.get("filter", {}).items()},
+        after=row.get("after"),
+    )
+
+
+def _values(value: str | list[str]) -> frozenset[str]:
+    return frozenset([value] if isinstance(value, str) else value)
 
 
 def _rows(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:

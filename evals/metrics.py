@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 
 def hit_at(k: int, ranked: Sequence[str], right: AbstractSet[str]) -> float:
@@ -30,15 +29,19 @@ def ndcg_at(k: int, ranked: Sequence[str], grades: Mapping[str, int]) -> float:
 
 
 def _dcg(grades: Sequence[int]) -> float:
-    return sum((2**grade - 1) / math.log2(rank + 2) for rank, grade in enumerate(grades))
+    return math.fsum((2**grade - 1) / math.log2(rank + 2) for rank, grade in enumerate(grades))
 
 
 def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
-    """Probability that a positive scores above a negative; nan when either is empty."""
+    """Probability that a positive scores above a negative, ties counting half; nan when either is
+    empty. The rank-sum form (Hanley and McNeil, Radiology 1982)."""
     if not len(positive) or not len(negative):
         return float("nan")
-    labels = np.concatenate([np.ones(len(positive)), np.zeros(len(negative))])
-    return float(roc_auc_score(labels, np.concatenate([positive, negative])))
+    scores = np.concatenate([positive, negative])
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(count) - (count - 1) / 2)[place]  # mean rank of equal scores, from 1
+    wins = rank[: len(positive)].sum() - len(positive) * (len(positive) + 1) / 2
+    return float(wins / (len(positive) * len(negative)))
 
 
 @dataclass(frozen=True, slots=True)

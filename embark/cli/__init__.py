@@ -39,6 +39,7 @@ VERBS = {
     "serve": Verb("embark.cli.serve:serve", "Serve the chat page and the API."),
     "demo": Verb("embark.cli.demo:demo", "Index the docs, serve them, open the chat page."),
     "config": Verb("embark.cli.config:config_app", "Show every setting and where it comes from."),
+    "eval": Verb("embark.cli.evaluate:eval_app", "Measure answers on questions with known ones."),
     "openapi": Verb("embark.cli.openapi:openapi", "Print the OpenAPI document of the server."),
 }
 
