@@ -10,6 +10,7 @@ import os
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from typing_extensions import override
@@ -64,7 +65,12 @@ async def ragas_figures(
 
 
 _JUDGED = ("faithfulness", "answer_relevancy")
-_PACKAGES = {"rouge_score": "RougeScore", "bleu_score": "BleuScore", "chrf_score": "CHRFScore"}
+_PACKAGED = {
+    "rouge_score": ("RougeScore", "rouge_score"),
+    "bleu_score": ("BleuScore", "sacrebleu"),
+    "chrf_score": ("CHRFScore", "sacrebleu"),
+}
+"""Metrics that import a further package only when they score: ragas' class, the package."""
 
 
 def _load() -> str:
@@ -101,20 +107,29 @@ def _lexical() -> tuple[dict[str, Score], dict[str, str]]:
             NonLLMContextRecall,
             NonLLMStringSimilarity,
         )
+
+    class Quiet(NonLLMStringSimilarity):  # type: ignore[misc]  # given out as Any
+        """Without the event of `single_turn_ascore`, which writes a user id to the home folder,
+        telemetry off or not."""
+
+        @override
+        async def single_turn_ascore(self, sample: Any, callbacks: Any = None, **_: Any) -> float:
+            return float(await self._single_turn_ascore(sample, callbacks or []))
+
     metrics = (
-        NonLLMStringSimilarity(),
-        NonLLMContextPrecisionWithReference(),
-        NonLLMContextRecall(),
+        Quiet(),
+        NonLLMContextPrecisionWithReference(distance_measure=Quiet()),
+        NonLLMContextRecall(_distance_measure=Quiet()),
         IDBasedContextPrecision(),
         IDBasedContextRecall(),
     )
     scores: dict[str, Score] = {metric.name: _sampled(metric) for metric in metrics}
     skipped: dict[str, str] = {}
-    for name, class_name in _PACKAGES.items():
-        try:
+    for name, (class_name, package) in _PACKAGED.items():
+        if find_spec(package) is None:
+            skipped[name] = f"needs the package {package}"
+        else:
             scores[name] = _against_gold(class_name)
-        except ImportError as error:
-            skipped[name] = str(error).strip().splitlines()[0]
     return scores, skipped
 
 
@@ -131,7 +146,7 @@ def _sampled(metric: Any) -> Score:
             retrieved_context_ids=list(one.pages),
             reference_context_ids=sorted(one.question.answering),
         )
-        return float(await metric.single_turn_ascore(sample))
+        return float(await metric._single_turn_ascore(sample, []))  # see Quiet
 
     return score
 
