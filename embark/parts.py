@@ -19,8 +19,9 @@ from retrieval.encoding.source import PACKAGED, fingerprint_of, resolve
 from retrieval.library import Library
 from retrieval.linear import load_model
 from retrieval.ranking import PageRanker
+from retrieval.reranking import PageReranker
 from retrieval.search import HybridRetriever, SearchPolicy
-from retrieval.types import Encoder, Evidence, Retriever, Scope
+from retrieval.types import Encoder, Evidence, Reranker, Retriever, Scope
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -56,6 +57,7 @@ def make_finder(settings: Settings, encoder: Encoder, library: Library) -> Finde
         library,
         encoder,
         PageRanker(load_model("retrieval", "ranking")),
+        PageReranker(open_reranker(settings), load_model("retrieval", "blend")),
         Answerability(load_model("retrieval", "answerability")),
         SearchPolicy(passages=settings.answer.passages),
     )
@@ -79,6 +81,20 @@ def open_encoder(settings: Settings) -> Encoder:
         allow_download=settings.encoder.allow_download,
         threads=settings.encoder.threads or None,
     )
+
+
+def open_reranker(settings: Settings) -> Reranker:
+    """The cross-encoder, converted into the data folder on first use (seconds).
+
+    Raises ModelNotFoundError, DamagedModelError, ConversionError.
+    """
+    if settings.encoder.backend == "hash":
+        from retrieval.memory import OverlapReranker
+
+        return OverlapReranker()
+    from retrieval.reranker import load_reranker
+
+    return load_reranker(cache=encoder_folder(settings), threads=settings.encoder.threads or None)
 
 
 def encoder_folder(settings: Settings) -> Path:

@@ -1,4 +1,4 @@
-"""A folder of documentation -> a searchable snapshot in memory, through the product's own steps."""
+"""A folder of documentation -> a searchable snapshot, through the product's own steps."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from tempfile import TemporaryDirectory
 
 from guardrails import Redactor
 from ingest import ChunkPolicy, FolderSource, PageError, chunk_page, load
-from retrieval.chunk_tables import write_file
+from retrieval.chunk_tables import ONLY, write_file
+from retrieval.edge import EdgeIndex
 from retrieval.index import Point
 from retrieval.library import Snapshot
-from retrieval.memory import MemoryIndex
 from retrieval.representation import dense_text, sparse_passage
 from retrieval.store import ChunkWriter, SqlChunkStore
 from retrieval.types import Chunk, Encoder
 
 TENANT = "eval"
-VERSION = "docs__eval_19700101T000000Z"
+VERSION = ONLY
 
 
 def read_chunks(docs: Path, redactor: Redactor) -> list[Chunk]:
@@ -36,16 +36,15 @@ def read_chunks(docs: Path, redactor: Redactor) -> list[Chunk]:
 
 @contextmanager
 def shelve(chunks: list[Chunk], encoder: Encoder) -> Iterator[Snapshot]:
-    """A snapshot over the chunks: exact dense search and BM25, text in a temporary file."""
+    """A snapshot over the chunks in a temporary folder."""
     dense = encoder.encode_passages([dense_text(chunk) for chunk in chunks])
-    index = MemoryIndex(encoder.dimension)
-    index.upsert(
-        [
-            Point(c.id, c.doc_id, c.path, c.source, c.labels, c.content_hash, v, sparse_passage(c))
-            for c, v in zip(chunks, dense, strict=True)
-        ]
-    )
+    points = [
+        Point(c.id, c.doc_id, c.path, c.source, c.labels, c.content_hash, v, sparse_passage(c))
+        for c, v in zip(chunks, dense, strict=True)
+    ]
     with TemporaryDirectory() as folder:
+        index = EdgeIndex.open(Path(folder) / "shard", dimension=encoder.dimension, writable=True)
+        index.upsert(points)
         engine = write_file(Path(folder) / "chunks.sqlite")
         ChunkWriter(engine, VERSION).put(chunks)
         store = SqlChunkStore(engine, VERSION, owns_engine=True)
@@ -53,3 +52,4 @@ def shelve(chunks: list[Chunk], encoder: Encoder) -> Iterator[Snapshot]:
             yield Snapshot(VERSION, index, store)
         finally:
             store.close()
+            index.close()

@@ -25,6 +25,9 @@ FEATURES = (
     "share",  # softmax of the scores: the best page's part
     "entropy",  # of the same softmax, nats
     *(f"{name}_{part}" for name in PROFILED for part in ("best", "mean", "lead")),
+    "rerank_best",  # highest logit of the reranker among the pages read
+    "rerank_first",  # that of the first page
+    "rerank_lead",  # highest less the mean of the pages that follow
     "terms",  # distinct terms of the question
     "topic",  # of these, topic terms
 )
@@ -74,6 +77,13 @@ def answerability_features(
         float(shares[0]),
         float(-(shares * np.log(shares + 1e-12)).sum()),
         *profile,
+        *_reranked([page.rerank for page in ranked[:DEPTH]]),
         float(len(question.everything)),
         float(len(question.topic)),
     )
+
+
+def _reranked(logits: Sequence[float]) -> tuple[float, float, float]:
+    best = max(logits)
+    others = sorted(logits, reverse=True)[RIVALS]
+    return best, logits[0], best - sum(others) / len(others) if others else 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +24,14 @@ class ChunkStore(Protocol):
 
     def chunks(self) -> Iterator[Chunk]:
         """Every chunk, page by page."""
+        ...
+
+    def count(self) -> int:
+        """Number of chunks."""
+        ...
+
+    def document_frequencies(self, words: Sequence[str]) -> Mapping[str, int]:
+        """Number of chunks that hold each stemmed term; absent where none does."""
         ...
 
     def close(self) -> None: ...

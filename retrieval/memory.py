@@ -1,4 +1,4 @@
-"""MemoryIndex and HashEncoder: the honest twins, numpy only, for tests and for tiny corpora."""
+"""MemoryIndex, HashEncoder, OverlapReranker: the honest twins, for tests and tiny corpora."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guardrails import Redacted
+from retrieval.candidates import STOP_WORDS
 from retrieval.filters import Answer, clauses, tenant_clause, verified
 from retrieval.index import Point, Rankings
 from retrieval.points import FUSION_DEPTH, RRF_K, Payload, check_dimension, payload_of
 from retrieval.representation import terms
-from retrieval.types import ChunkId, Hit, Scope, SparseVector, Vector
+from retrieval.reranking import pair_text
+from retrieval.types import Chunk, ChunkId, Hit, Scope, SparseVector, Vector
 
 
 class _Posting(NamedTuple):
@@ -212,3 +214,17 @@ class HashEncoder:
         if not vector.any():
             vector[0] = 1
         return _unit(vector)
+
+
+class OverlapReranker:
+    """The reranker's twin: the share of the question's topic terms that the chunk holds.
+
+    As a logit from -4 (none) to 4 (all).
+    """
+
+    fingerprint = "overlap"
+
+    def scores(self, question: Redacted, chunks: Sequence[Chunk]) -> Vector:
+        asked = set(terms(question)) - STOP_WORDS or set(terms(question))
+        held = [asked & set(terms(pair_text(chunk))) for chunk in chunks]
+        return np.array([8 * len(h) / max(len(asked), 1) - 4 for h in held], dtype=np.float32)

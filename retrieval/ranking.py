@@ -6,7 +6,7 @@ The weights are fitted by `python -m evals.fit_retrieval` and ship as `models/ra
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -43,6 +43,7 @@ class RankedPage:
     page: CandidatePage
     score: float
     features: tuple[float, ...]  # in the order of FEATURES
+    rerank: float = 0.0  # best logit of the reranker over the page's chunks, once it has read them
 
 
 class PageRanker:
@@ -63,7 +64,12 @@ class PageRanker:
             RankedPage(page, float(score), row)
             for page, score, row in zip(pages, scores, rows, strict=True)
         ]
-        return sorted(ranked, key=lambda r: (-r.score, r.page.doc_id))
+        return best_first(ranked)
+
+
+def best_first(ranked: Iterable[RankedPage]) -> list[RankedPage]:
+    """By score; ties by doc_id."""
+    return sorted(ranked, key=lambda r: (-r.score, r.page.doc_id))
 
 
 def page_features(

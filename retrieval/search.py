@@ -1,4 +1,4 @@
-"""question -> Evidence: encode, search both ways, gather by page, rank, judge, cut."""
+"""question -> Evidence: encode, search both ways, gather by page, rank, read again, judge, cut."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from retrieval.index import Rankings
 from retrieval.library import Library, Snapshot
 from retrieval.ranking import PageRanker, RankedPage
 from retrieval.representation import sparse_query, terms
+from retrieval.reranking import PageReranker
 from retrieval.types import Encoder, Evidence, Passage, Scope
 
 
@@ -48,12 +49,14 @@ class HybridRetriever:
         library: Library,
         encoder: Encoder,
         ranker: PageRanker,
+        reranker: PageReranker,
         answerability: Answerability,
         policy: SearchPolicy | None = None,
     ) -> None:
         self._library = library
         self._encoder = encoder
         self._ranker = ranker
+        self._reranker = reranker
         self._answerability = answerability
         self._policy = policy or SearchPolicy()
 
@@ -62,7 +65,7 @@ class HybridRetriever:
         with self._library.lease() as snapshot:
             rankings = snapshot.index.search(dense, sparse, scope, self._policy.depth)
             asked, pages = found(snapshot, rankings, question, self._policy.pages)
-            ranked = self._ranker.rank(asked, pages)
+            ranked = self._reranker.rerank(question, self._ranker.rank(asked, pages))
             confidence, features = self._answerability.assess(asked, ranked)
             return Evidence(
                 version=snapshot.version,

@@ -153,3 +153,16 @@ class Encoder(Protocol):
     def encode_passages(self, texts: Sequence[Redacted]) -> Vector:
         """Many passages: shape (n, dimension), rows of norm 1; text beyond the window is cut."""
         ...
+
+
+class Reranker(Protocol):
+    """Reads question and chunk together. Thread-safe; deterministic for a given `fingerprint`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the weights: scores of unequal fingerprints do not compare."""
+        ...
+
+    def scores(self, question: Redacted, chunks: Sequence[Chunk]) -> Vector:
+        """One logit for each chunk, shape (n,): higher answers better."""
+        ...

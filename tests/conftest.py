@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 FIXED = {
+    "LANGGRAPH_STRICT_MSGPACK": "true",  # as `agent` sets it, should langgraph be imported first
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",

@@ -35,10 +35,15 @@ class Run:
     last: int
 
 
-def select(units: Sequence[Unit], scores: Sequence[float], policy: SelectionPolicy) -> Run:
-    """The run of units of one chunk to show: `units` not empty, one score each."""
+def whole(units: Sequence[Unit], policy: SelectionPolicy) -> Run | None:
+    """All units of a chunk that is short enough; None when it is not. `units` not empty."""
     if sum(len(unit.text) for unit in units) <= policy.whole_chars:
         return Run(0, len(units) - 1)
+    return None
+
+
+def around_best(units: Sequence[Unit], scores: Sequence[float], policy: SelectionPolicy) -> Run:
+    """The run of units to show around the best scored: `units` not empty, one score each."""
     best = max(range(len(units)), key=lambda i: (scores[i], -i))
     first = _with_lead_in(units, best)
     if sum(len(u.text) for u in units[first : best + 1]) > policy.run_chars:

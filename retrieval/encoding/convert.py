@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -53,13 +54,21 @@ def converted(source: Path, cache: Path) -> Path:
     """
     fingerprint = fingerprint_of(source)
     target = cache / f"{fingerprint}-{FORMAT}"
-    if _usable(target):
-        return target
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with portalocker.Lock(cache / f"{target.name}.lock", timeout=_PATIENCE_S):
-        if not _usable(target):
-            _convert_apart(source, target, fingerprint)
+    make_once(target, __name__, (str(source), str(target), fingerprint))
     return target
+
+
+def make_once(target: Path, module: str, arguments: Sequence[str]) -> None:
+    """Run `python -m module` unless `target` is whole; parallel callers wait for the first.
+
+    Raises UnsupportedModelError, ConversionError.
+    """
+    if _usable(target):
+        return
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with portalocker.Lock(target.parent / f"{target.name}.lock", timeout=_PATIENCE_S):
+        if not _usable(target):
+            _run_apart(target, module, arguments)
 
 
 def _usable(target: Path) -> bool:
@@ -69,8 +78,8 @@ def _usable(target: Path) -> bool:
         return False
 
 
-def _convert_apart(source: Path, target: Path, fingerprint: str) -> None:
-    command = [sys.executable, "-m", __name__, str(source), str(target), fingerprint]
+def _run_apart(target: Path, module: str, arguments: Sequence[str]) -> None:
+    command = [sys.executable, "-m", module, *arguments]
     offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "0"}
     run = subprocess.run(
         command, env=os.environ | offline, capture_output=True, text=True, check=False
@@ -80,7 +89,7 @@ def _convert_apart(source: Path, target: Path, fingerprint: str) -> None:
     said = run.stderr.strip()[-_SAID:]
     if run.returncode == _UNSUPPORTED:
         raise UnsupportedModelError(said.splitlines()[-1])
-    raise ConversionError(f"{source} could not be converted: {said or run.returncode}")
+    raise ConversionError(f"{target.name} could not be converted: {said or run.returncode}")
 
 
 def convert(source: Path, target: Path, fingerprint: str) -> Recipe:

