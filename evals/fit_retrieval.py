@@ -193,18 +193,29 @@ def _ranking_figures(
 def _coverage_figures(
     samples: Sequence[Sample], ordered: Sequence[Sequence[RankedPage]], confidence: Sequence[float]
 ) -> dict[str, float]:
-    """Over real questions: wrong is to answer what cannot be, or from a page that does not."""
-    real = [
-        (c, not (s.answerable and flat(r[0].page.doc_id) in s.question.pages))
-        for s, r, c in zip(samples, ordered, confidence, strict=True)
-        if s.kind != ABSENT
-    ]
-    scores, wrong = [c for c, _ in real], [w for _, w in real]
-    share = sum(s.answerable for s in samples) / len(real)
+    """Share of answerable questions that are answered at a risk, over the corpus' own questions.
+
+    `refusal`: wrong is to answer what nothing answers. `page`: it is also wrong to answer from a
+    page that neither holds the answer nor is linked from it.
+    """
+    real = [t for t in zip(samples, ordered, confidence, strict=True) if t[0].kind != ABSENT]
+    scores = [c for _, _, c in real]
+    share = sum(s.answerable for s, _, _ in real) / len(real)
+    wrong = {
+        "refusal": [not s.answerable for s, _, _ in real],
+        "page": [flat(ranked[0].page.doc_id) not in s.question.pages for s, ranked, _ in real],
+    }
     return {
-        f"coverage@{risk:.0%}": coverage_at_risk(risk, scores, wrong).coverage / share
+        f"coverage@{risk:.0%}_{name}": _answered(scores, of, risk) / share
+        for name, of in wrong.items()
         for risk in (0.02, 0.05)
     }
+
+
+def _answered(scores: Sequence[float], wrong: Sequence[bool], risk: float) -> float:
+    """Share of all questions that are answered rightly at the widest coverage within the risk."""
+    point = coverage_at_risk(risk, scores, wrong)
+    return point.coverage * (1 - point.risk)
 
 
 def thresholds(
