@@ -2,12 +2,14 @@
 
 One chunk answers, the first that says anything: the reranker has read it against the question. A
 short chunk is shown whole; of a long one, the unit that answers best and what belongs to it
-(lead-in, list, code). Units of different pages are never woven together.
+(lead-in, list, code). Behind the introduction of a how-to page come its first steps. Units of
+different pages are never woven together.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +22,11 @@ from retrieval.representation import terms
 from retrieval.types import Encoder, Passage
 from retrieval.units import Unit, UnitKind, split
 
+_PROCEDURAL = re.compile(
+    r"\s*(?:please\s+)?(?:how\s+(?:do|can|to|should|would)\b|(?:what|which)\s+steps\b|steps\b"
+    r"|set\s*up\b|walk me\b|show me how\b|i\s+(?:want|need)\s+to\b|wie\b|c[oó]mo\b)",
+    re.IGNORECASE,
+)
 _BLOCKS = {
     UnitKind.SENTENCE: Block.SENTENCE,
     UnitKind.STEP: Block.STEP,
@@ -56,21 +63,18 @@ class ExtractiveAnswerer:
         history: Sequence[Utterance],  # noqa: ARG002  the question already stands alone
     ) -> AsyncIterator[Draft]:
         """Never raises AnswererError: without passages there is nothing to show."""
-        for marker, passage in enumerate(passages, start=1):
-            units = split(passage.chunk.text)
-            if all(_asks(unit) for unit in units):
-                continue
+        for at in _chosen(question, passages):
+            units = split(passages[at].chunk.text)
             run = await asyncio.to_thread(self._select, question, units)
             for unit in units[run.first : run.last + 1]:
                 if shown := _shown(unit):
                     yield Draft(
                         text=stored(shown),
-                        markers=(marker,),
+                        markers=(at + 1,),
                         block=_BLOCKS[unit.kind],
                         quote=stored(unit.text),
                         language=unit.language,
                     )
-            return
 
     def _select(self, question: Redacted, units: Sequence[Unit]) -> Run:
         """A chunk that is shown whole needs no scores, and so no encoding."""
@@ -87,6 +91,27 @@ class ExtractiveAnswerer:
             - self._policy.asking_penalty * _asks(unit)
             for cosine, text, unit in zip(cosines, texts, units, strict=True)
         ]
+
+
+def _chosen(question: Redacted, passages: Sequence[Passage]) -> list[int]:
+    """The first passage that says anything; behind the introduction of a page, its first steps.
+
+    Who asks how to do a thing is not served by the sentence that says what the page is about.
+    """
+    speaking = [i for i, p in enumerate(passages) if not all(map(_asks, split(p.chunk.text)))]
+    if not speaking:
+        return []
+    first = passages[speaking[0]].chunk
+    if first.ordinal or _has_steps(passages[speaking[0]]) or not _PROCEDURAL.match(question):
+        return speaking[:1]
+    steps = [
+        i for i in speaking if passages[i].chunk.doc_id == first.doc_id and _has_steps(passages[i])
+    ]
+    return [speaking[0], *sorted(steps, key=lambda i: passages[i].chunk.ordinal)[:1]]
+
+
+def _has_steps(passage: Passage) -> bool:
+    return any(unit.kind is UnitKind.STEP for unit in split(passage.chunk.text))
 
 
 def _cover(topic: set[str], text: str) -> float:

@@ -84,6 +84,31 @@ async def test_units_of_two_pages_are_never_woven_together() -> None:
     assert {d.markers for d in drafts} == {(1,)}
 
 
+INTRO = "This sets up SAML between Okta and Harbor. You need to be an Okta administrator."
+STEPS = "1. In Okta, add the Harbor app.\n2. Copy the metadata URL.\n3. Paste it into Harbor."
+
+
+def of_page(ordinal: int, text: str) -> Passage:
+    first = passage(text)
+    return replace(first, chunk=replace(first.chunk, ordinal=ordinal))
+
+
+async def test_who_asks_how_gets_the_steps_behind_the_introduction() -> None:
+    page = (of_page(0, INTRO), of_page(7, "1. Remove it again."), of_page(2, STEPS))
+    drafts = await answer("How do I set up SSO with Okta?", *page)
+    assert [d.markers[0] for d in drafts] == [1, 1, 3, 3, 3]
+    assert [d.block for d in drafts[2:]] == [Block.STEP] * 3
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [("What does SSO with Okta need?", 0), ("How do I set up SSO with Okta?", 4)],
+)
+async def test_otherwise_one_chunk_answers(question: str, first: int) -> None:
+    drafts = await answer(question, of_page(first, INTRO), of_page(5, STEPS))
+    assert {d.markers for d in drafts} == {(1,)}
+
+
 async def test_code_keeps_its_language_and_lines() -> None:
     drafts = await answer("How do I enable SSO with Okta?", *passages(1))
     code = next(d for d in drafts if d.block is Block.CODE)
