@@ -146,11 +146,11 @@ def test_parallel_callers_convert_once(
 ) -> None:
     made: list[Path] = []
 
-    def copy(source: Path, target: Path, fingerprint: str) -> None:
+    def copy(target: Path, module: str, arguments: Sequence[str]) -> None:
         made.append(target)
         shutil.copytree(model, target)
 
-    monkeypatch.setattr(retrieval.encoding.convert, "_convert_apart", copy)
+    monkeypatch.setattr(retrieval.encoding.convert, "_run_apart", copy)
     with ThreadPoolExecutor(4) as pool:
         folders = set(pool.map(lambda _: converted(PACKAGED, tmp_path), range(4)))
     assert len(made) == 1
@@ -170,7 +170,7 @@ def test_a_damaged_conversion_is_noticed_and_made_again(
         SentenceEncoder(target)
     again: list[Path] = []
     monkeypatch.setattr(
-        retrieval.encoding.convert, "_convert_apart", lambda source, at, _: again.append(at)
+        retrieval.encoding.convert, "_run_apart", lambda at, module, arguments: again.append(at)
     )
     converted(PACKAGED, tmp_path)
     assert again == [target]
