@@ -16,7 +16,7 @@ from guardrails import Redacted, stored
 from retrieval.candidates import CandidatePage
 from retrieval.linear import LinearModel
 from retrieval.ranking import RankedPage, best_first
-from retrieval.types import Chunk, Reranker
+from retrieval.types import Chunk, ChunkId, Reranker
 
 RANK = 16
 MAX_TOKENS = 224
@@ -82,7 +82,7 @@ def read_pages(
     return seen + [replace(page, rerank=worst) for page in ranked[len(seen) :]]
 
 
-def _reordered(page: CandidatePage, scores: dict[str, float]) -> CandidatePage:
+def _reordered(page: CandidatePage, scores: dict[ChunkId, float]) -> CandidatePage:
     """Chunks that were read by their logit, then the others as they stood."""
     read = [found for found in page.chunks if found.chunk.id in scores]
     read.sort(key=lambda found: -scores[found.chunk.id])

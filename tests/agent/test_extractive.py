@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from agent.answerers.extractive import ExtractiveAnswerer
 from agent.answerers.plain import plain
 from agent.answerers.selection import SelectionPolicy, around_best, whole
 from agent.types import Answerer, Block, Draft
-from guardrails import literal, stored
+from guardrails import Redacted, literal, stored
 from retrieval.memory import HashEncoder
-from retrieval.types import Passage
+from retrieval.types import Passage, Vector
 from retrieval.units import UnitKind, split
 from tests.agent.shelf import passages
 from tests.contracts.answerer import AnswererContract
@@ -35,7 +37,8 @@ class CountingEncoder(HashEncoder):
 
     encoded = 0
 
-    def encode_passages(self, texts):  # type: ignore[no-untyped-def, override]
+    @override
+    def encode_passages(self, texts: Sequence[Redacted]) -> Vector:
         self.encoded += len(texts)
         return super().encode_passages(texts)
 

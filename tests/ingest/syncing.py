@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+from typing_extensions import override
+
 from guardrails import Redacted
 from guardrails.patterns import PatternRedactor
 from ingest import FolderSource
@@ -31,6 +33,7 @@ class CountingEncoder(HashEncoder):
         super().__init__(dimension)
         self.passages: list[str] = []
 
+    @override
     def encode_passages(self, texts: Sequence[Redacted]) -> Vector:
         self.passages.extend(texts)
         return super().encode_passages(texts)
