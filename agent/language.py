@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from agent.spoken import spoken
 from agent.types import RouteKind
 
 DEFAULT_LOCALE = "en"
@@ -83,6 +84,21 @@ def language(locale: str | None) -> Language:
         if candidate in _shipped():
             return _load(candidate)
     return _load(DEFAULT_LOCALE)
+
+
+def language_of(said: Iterable[str], held: Iterable[str]) -> Language:
+    """The language to reply in: the one the person clearly writes, else that of the page.
+
+    `said` are the person's own texts, newest first: a text that gives no language away takes that
+    of the conversation. `held` are the locales that the viewer may read; several say nothing about
+    the person, and English it is.
+    """
+    for text in said:
+        code = spoken(text)
+        if code in _shipped():
+            return language(code)
+    pages = {language(tag).locale for tag in held}
+    return language(pages.pop() if len(pages) == 1 else DEFAULT_LOCALE)
 
 
 @lru_cache(maxsize=1)

@@ -16,18 +16,19 @@ _MARKUP = re.compile(r"[\[\]()`|*#!\\]+")
 
 
 def refusal_text(
-    reason: Refusal, topic: Redacted, evidence: Evidence | None, words: Language
+    reason: Refusal, topic: str, evidence: Evidence | None, words: Language
 ) -> str:
-    """One paragraph in the user's language. The nearest pages are named by title only: they are
+    """One paragraph in the user's language; `topic` as `topic_of` gives it. The nearest pages are named by title only: they are
     not evidence for anything."""
     titles = _closest(evidence)
     closest = words.say("closest", titles=", ".join(titles)) if titles else ""
-    return words.say(reason.value, topic=_topic(topic), closest=closest)
+    return words.say(reason.value, topic=topic, closest=closest)
 
 
-def _topic(text: Redacted) -> str:
-    """The user's own redacted words, without what a page could render."""
-    return _cut(" ".join(_MARKUP.sub(" ", text).split()).rstrip("?!. "), LONGEST_TOPIC)
+def topic_of(question: Redacted) -> str:
+    """What was looked for, in the user's own redacted words: the question as it stands alone,
+    without what a page could render."""
+    return _cut(" ".join(_MARKUP.sub(" ", question).split()).rstrip("?!. "), LONGEST_TOPIC)
 
 
 def _closest(evidence: Evidence | None) -> list[str]:

@@ -12,8 +12,8 @@ from langgraph.runtime import Runtime
 from agent.answering import Brief, Written, write_answer
 from agent.deps import Deps
 from agent.followup import stand_alone
-from agent.language import Language, language
-from agent.refusals import refusal_text
+from agent.language import Language, language_of
+from agent.refusals import refusal_text, topic_of
 from agent.router import rule
 from agent.state import ConversationState
 from agent.types import (
@@ -132,9 +132,10 @@ class Steps:
         """Say what was looked for and offer a person."""
         turn, evidence = runtime.context.turn, state.get("evidence")
         reason = Refusal(state["refusal"] or Refusal.NO_EVIDENCE)
-        text = refusal_text(reason, turn.text, evidence, _language(turn))
+        topic = topic_of(stored(state["question"]))
+        text = refusal_text(reason, topic, evidence, _language(turn))
         timings = self._message(runtime).whole(text, state["timings_ms"])
-        answer = _spoken(text, reason, evidence, timings)
+        answer = replace(_spoken(text, reason, evidence, timings), looked_for=topic)
         return {"answer": _with_draft(answer, state.get("written"))}
 
     async def finish(
@@ -206,8 +207,8 @@ def _ms(seconds: float) -> float:
 
 
 def _language(turn: Turn) -> Language:
-    locales = sorted(turn.scope.holds.get("locale", frozenset()) - {FOR_ALL})
-    return language(locales[0] if locales else None)
+    earlier = [said.text for said in reversed(turn.history) if said.role == "user"]
+    return language_of([turn.text, *earlier], turn.scope.holds.get("locale", frozenset()) - {FOR_ALL})
 
 
 def _asked(turn: Turn, words: Language) -> list[Redacted]:

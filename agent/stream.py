@@ -91,7 +91,7 @@ ERROR_CODES = frozenset(
     }
 )
 
-_LOOKED_AT = 3  # pages that a refusal names: as many as a reader looks through
+_NEAREST = 3  # pages that a refusal names: as many as a reader looks through
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,8 @@ def _abstained(message_id: str, answer: Answer) -> ActivitySnapshotEvent:
         activity_type=ABSTAINED,
         content={
             "reason": answer.reason.value if answer.reason else "low_confidence",
-            "lookedFor": nearest[:_LOOKED_AT],
+            "lookedFor": answer.looked_for,
+            "nearest": nearest[:_NEAREST],
             "confidence": round(answer.confidence, 4),
             "offer": {"kind": "person"},
         },

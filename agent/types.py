@@ -142,6 +142,7 @@ class Answer:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     usage: Mapping[str, int] = field(default_factory=dict)
     dropped: int = 0  # drafted sentences that verification did not let through
+    looked_for: str = ""  # of a refusal: the question as it stands alone, redacted
 
 
 # --- the events of a run, in order; `agent/stream.py` turns them into AG-UI -------------------

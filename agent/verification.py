@@ -20,10 +20,10 @@ from guardrails import (
     Similarity,
     best_quote,
     sanitise,
+    split_sentences,
     stored,
     verify,
 )
-from guardrails.evidence import split_sentences
 from retrieval.types import Chunk, Citation, Evidence
 
 MOST_UNITS = 200

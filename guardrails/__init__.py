@@ -1,6 +1,8 @@
 """text -> redact -> Redacted -> [the model, elsewhere] -> grounding -> Verdict."""
 
+from guardrails.evidence import split_sentences
 from guardrails.grounding import GroundingPolicy, best_quote, verify
+from guardrails.injection import neutralise, spotlight
 from guardrails.sanitising import sanitise
 from guardrails.types import (
     Redacted,
@@ -23,7 +25,10 @@ __all__ = [
     "Verdict",
     "best_quote",
     "literal",
+    "neutralise",
     "sanitise",
+    "split_sentences",
+    "spotlight",
     "stored",
     "verify",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -18,6 +19,7 @@ from retrieval.encoding.source import PACKAGED_WEIGHTS, sha256_of
 from retrieval.reranking import DELTA, pair_text
 from retrieval.types import Chunk, Vector
 
+AT_ONCE = 2  # a batch uses every core: more at once only wait inside the runtime
 _MODULE = "retrieval.encoding.convert_reranker"
 
 
@@ -30,6 +32,7 @@ class CrossEncoder:
         if recipe is None:
             raise ModelNotFoundError(f"{folder} holds no converted reranker")
         self.fingerprint = recipe.fingerprint
+        self._turns = BoundedSemaphore(AT_ONCE)
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._graph = Graph(
             folder, recipe.inputs, recipe.pad_id, precision=precisions()[0], threads=threads
@@ -41,7 +44,8 @@ class CrossEncoder:
             return np.zeros(0, dtype=np.float32)
         pairs = [(str(question), str(pair_text(chunk))) for chunk in chunks]
         encoded = self._tokenizer.encode_batch(pairs)
-        with self._graph.run([e.ids for e in encoded], [e.type_ids for e in encoded]) as output:
+        ids, segments = [e.ids for e in encoded], [e.type_ids for e in encoded]
+        with self._turns, self._graph.run(ids, segments) as output:
             return np.array(output.tokens, dtype=np.float32)
 
 

@@ -23,8 +23,7 @@ from typing_extensions import override
 from agent.answerers.objects import ObjectReader
 from agent.prompts import prompt, prompt_version
 from agent.types import Answerer, AnswererError, Block, Draft, Spent, Utterance
-from guardrails import Redacted, sanitise, stored
-from guardrails.injection import neutralise, spotlight
+from guardrails import Redacted, neutralise, sanitise, spotlight, stored
 from retrieval.types import Passage
 
 PROMPT = "answer"

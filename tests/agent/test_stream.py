@@ -64,6 +64,7 @@ def answer(*citations: Citation, reason: Refusal | None = None) -> Answer:
         answerer="extractive",
         timings_ms={"retrieve": 3.0},
         usage={"input_tokens": 10, "output_tokens": 5},
+        looked_for="How do I bake bread" if reason else "",
     )
 
 
@@ -147,7 +148,8 @@ def test_a_refusal_says_why_what_was_near_and_offers_a_person() -> None:
     assert abstained["activityType"] == "embark.abstained"
     assert abstained["content"] == {
         "reason": "no_evidence",
-        "lookedFor": ["a.md", "b.md", "c.md"],
+        "lookedFor": "How do I bake bread",
+        "nearest": ["a.md", "b.md", "c.md"],
         "confidence": 0.9123,
         "offer": {"kind": "person"},
     }
