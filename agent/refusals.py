@@ -15,11 +15,9 @@ LONGEST_TITLE = 80
 _MARKUP = re.compile(r"[\[\]()`|*#!\\]+")
 
 
-def refusal_text(
-    reason: Refusal, topic: str, evidence: Evidence | None, words: Language
-) -> str:
-    """One paragraph in the user's language; `topic` as `topic_of` gives it. The nearest pages are named by title only: they are
-    not evidence for anything."""
+def refusal_text(reason: Refusal, topic: str, evidence: Evidence | None, words: Language) -> str:
+    """One paragraph in the user's language; `topic` as `topic_of` gives it. The nearest pages are
+    named by title only: they are not evidence for anything."""
     titles = _closest(evidence)
     closest = words.say("closest", titles=", ".join(titles)) if titles else ""
     return words.say(reason.value, topic=topic, closest=closest)

@@ -208,7 +208,9 @@ def _ms(seconds: float) -> float:
 
 def _language(turn: Turn) -> Language:
     earlier = [said.text for said in reversed(turn.history) if said.role == "user"]
-    return language_of([turn.text, *earlier], turn.scope.holds.get("locale", frozenset()) - {FOR_ALL})
+    return language_of(
+        [turn.text, *earlier], turn.scope.holds.get("locale", frozenset()) - {FOR_ALL}
+    )
 
 
 def _asked(turn: Turn, words: Language) -> list[Redacted]:

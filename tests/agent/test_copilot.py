@@ -209,7 +209,8 @@ async def test_personal_data_gets_no_further_than_the_redactor() -> None:
 async def test_a_weak_find_is_refused_with_what_was_looked_for_and_what_is_near() -> None:
     answer = await Copilot(deps(speaking())).answer("Can admins `paint` [the] moon green?", SCOPE)
     assert answer.reason is Refusal.LOW_CONFIDENCE
-    assert "“Can admins paint the moon green”" in answer.text
+    assert answer.looked_for == "Can admins paint the moon green"
+    assert f"“{answer.looked_for}”" in answer.text
     assert "Invite teammates" in answer.text
     assert "a person" in answer.text
     assert answer.citations == ()
