@@ -5,7 +5,7 @@ A heavy library is imported in the branch that chooses it, so that nobody pays f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,8 @@ class Finder:
     encoder: Encoder
     library: Library
     retriever: Retriever
+    versions: Mapping[str, str]
+    """What found, by name: fingerprints of encoder and reranker, digests of the fitted models."""
 
     def find(self, text: str, scope: Scope) -> Evidence:
         """Raises what `Retriever.retrieve` raises."""
@@ -53,15 +55,22 @@ def open_finder(settings: Settings) -> Iterator[Finder]:
 
 def make_finder(settings: Settings, encoder: Encoder, library: Library) -> Finder:
     """The retriever and its fitted models over these parts."""
+    fitted = {name: load_model("retrieval", name) for name in ("ranking", "blend", "answerability")}
+    reranker = open_reranker(settings)
     retriever = HybridRetriever(
         library,
         encoder,
-        PageRanker(load_model("retrieval", "ranking")),
-        PageReranker(open_reranker(settings), load_model("retrieval", "blend")),
-        Answerability(load_model("retrieval", "answerability")),
+        PageRanker(fitted["ranking"]),
+        PageReranker(reranker, fitted["blend"]),
+        Answerability(fitted["answerability"]),
         SearchPolicy(passages=settings.answer.passages),
     )
-    return Finder(make_redactor(settings), encoder, library, retriever)
+    versions = {
+        "encoder": encoder.fingerprint,
+        "reranker": reranker.fingerprint,
+        **{f"{name}_model": model.digest for name, model in fitted.items()},
+    }
+    return Finder(make_redactor(settings), encoder, library, retriever, versions)
 
 
 def open_encoder(settings: Settings) -> Encoder:

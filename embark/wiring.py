@@ -17,6 +17,7 @@ from contextlib import (
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import httpx
@@ -24,7 +25,6 @@ from pydantic import SecretStr
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from agent import (
-    Answerer,
     Budget,
     Conversations,
     Copilot,
@@ -41,6 +41,9 @@ from embark.settings import ModelSettings, Settings
 from guardrails import GroundingPolicy, Redacted, Similarity
 from retrieval.linear import load_model
 from retrieval.types import Encoder
+
+if TYPE_CHECKING:
+    from agent.answerers.generative import GenerativeAnswerer
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +76,26 @@ def make_deps(settings: Settings, finder: Finder, conversations: Conversations) 
     if on := tracing_variables():
         raise ConfigurationError([f"{on[0]} sends every text away: unset it"])
     extractive = ExtractiveAnswerer(finder.encoder)
+    generative = _generative(settings.model) if settings.model else None
+    policy = GroundingPolicy.fitted()
     return Deps(
         retriever=finder.retriever,
-        answerer=_generative(settings.model) if settings.model else extractive,
+        answerer=generative or extractive,
         redactor=finder.redactor,
-        grounding=Grounding(GroundingPolicy.fitted(), _similarity(finder.encoder)),
+        grounding=Grounding(policy, _similarity(finder.encoder)),
         threshold=threshold_of(settings),
         conversations=conversations,
         clock=lambda: datetime.now(UTC),
         new_id=lambda: uuid4().hex,
-        fallback=extractive if settings.model else None,
+        fallback=extractive if generative else None,
         budget=_budget(settings.model),
-        facts={"embark": __version__},
+        facts={
+            "embark": __version__,
+            "redaction": settings.redaction.engine,
+            **finder.versions,
+            "grounding_policy": policy.digest,
+            **({"prompt_version": generative.prompt_version} if generative else {}),
+        },
     )
 
 
@@ -124,7 +135,7 @@ def _budget(model: ModelSettings | None) -> Budget:
     return Budget(model.first_timeout_s, model.gap_timeout_s, model.total_timeout_s)
 
 
-def _generative(model: ModelSettings) -> Answerer:
+def _generative(model: ModelSettings) -> GenerativeAnswerer:
     """Any endpoint that speaks OpenAI's protocol."""
     from langchain_openai import ChatOpenAI
 

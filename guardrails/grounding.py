@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 
 from guardrails.claims import Claim, Number, read_claim, stem
@@ -67,6 +68,11 @@ class GroundingPolicy:
                 f"{', '.join(FEATURES)}: fit it again with `python -m evals.fit_grounding`"
             )
         return cls(float(data["intercept"]), weights, float(data["threshold"]), data["origin"])
+
+    @property
+    def digest(self) -> str:
+        """Names the policy in records: the first twelve hex digits of a SHA-256 of all of it."""
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:12]
 
     def support(self, features: SupportFeatures) -> float:
         """Probability that the evidence supports the sentence, 0..1."""

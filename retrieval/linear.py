@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -43,6 +44,11 @@ class LinearModel:
         """Of one row, 0..1."""
         logit = float(self.logits(np.array([row], dtype=np.float64))[0])
         return float(1 / (1 + np.exp(-np.clip(logit, -60, 60))))
+
+    @property
+    def digest(self) -> str:
+        """Names the model in records: the first twelve hex digits of the SHA-256 of its JSON."""
+        return hashlib.sha256(self.to_json()).hexdigest()[:12]
 
     def to_json(self) -> bytes:
         return orjson.dumps(self, option=orjson.OPT_INDENT_2)

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
 
 from agent import Ask
-from embark import wiring
+from agent.prompts import prompt_version
+from embark import __version__, wiring
 from embark.layers import ConfigurationError, UnreachableError, load_settings
 from embark.settings import Settings
 from embark.wiring import EVEN_ODDS, open_copilot, threshold_of
-from retrieval.linear import LinearModel
+from guardrails import GroundingPolicy
+from retrieval.linear import LinearModel, load_model
+from retrieval.memory import HashEncoder
 from retrieval.types import Scope
 from tests.embark.project import run
 
@@ -52,6 +57,60 @@ async def test_conversations_outlive_the_product(indexed: Path) -> None:
         kept = await again.copilot.conversation(settings.tenant, "t1")
     assert kept is not None
     assert [message.role for message in kept.messages] == ["user", "assistant"]
+
+
+MADE_WITH = {
+    "embark",
+    "redaction",
+    "encoder",
+    "reranker",
+    "ranking_model",
+    "blend_model",
+    "answerability_model",
+    "grounding_policy",
+}
+
+
+async def decision_of(settings: Settings) -> Mapping[str, object]:
+    """The stored record of one answer."""
+    async with open_copilot(settings) as product:
+        asked = Ask(settings.tenant, "t1", "r1", "m1", "How do I invite?", staff(settings))
+        assert [numbered.event async for numbered in product.copilot.ask(asked)]
+        kept = await product.copilot.conversation(settings.tenant, "t1")
+    assert kept is not None
+    return kept.messages[-1].decision
+
+
+async def test_a_stored_decision_names_what_it_was_made_with(indexed: Path) -> None:
+    decision = await decision_of(load_settings().settings)
+    encoder = HashEncoder()
+    assert {name: decision[name] for name in MADE_WITH} == {
+        "embark": __version__,
+        "redaction": "patterns",
+        "encoder": encoder.fingerprint,
+        "reranker": "overlap",
+        "grounding_policy": GroundingPolicy.fitted().digest,
+        **{
+            f"{name}_model": load_model("retrieval", name).digest
+            for name in ("ranking", "blend", "answerability")
+        },
+    }
+    assert "prompt_version" not in decision
+
+
+async def test_a_decision_of_a_model_names_its_prompt(indexed: Path) -> None:
+    down: JsonValue = {"base_url": "http://127.0.0.1:1/v1", "name": "m", "retries": 0}
+    decision = await decision_of(load_settings(flags={"model": down}).settings)
+    assert decision["prompt_version"] == prompt_version("answer")
+    assert decision.keys() >= MADE_WITH
+
+
+def test_a_model_fitted_anew_has_another_digest() -> None:
+    model = load_model("retrieval", "ranking")
+    assert model.digest == load_model("retrieval", "ranking").digest
+    assert replace(model, bias=model.bias + 1e-9).digest != model.digest
+    policy = GroundingPolicy.fitted()
+    assert replace(policy, threshold=policy.threshold / 2).digest != policy.digest
 
 
 def test_a_question_of_the_command_line_is_not_kept(indexed: Path) -> None:
