@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import textwrap
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -123,7 +124,22 @@ def _asks(unit: Unit) -> bool:
 
 
 def _shown(unit: Unit) -> str:
-    """What the reader sees of a unit: code and tables as they are, prose without its links."""
-    if unit.kind in (UnitKind.CODE, UnitKind.TABLE):
-        return unit.text
+    """What the reader sees of a unit: code and tables without the indent of the list around them,
+    prose without its links."""
+    if unit.kind is UnitKind.CODE:
+        return "\n".join(_without_fence(_dedented(unit.text)))
+    if unit.kind is UnitKind.TABLE:
+        return "\n".join(line.strip() for line in unit.text.splitlines())
     return plain(unit.text)
+
+
+def _dedented(text: str) -> list[str]:
+    """Lines without the indent that all but the first share: the first lost its own already."""
+    first, *rest = text.splitlines() or [""]
+    return [first, *textwrap.dedent("\n".join(rest)).splitlines()]
+
+
+def _without_fence(lines: list[str]) -> list[str]:
+    """A fence inside a list is found with its marks."""
+    fenced = len(lines) > 1 and lines[0].lstrip().startswith(("```", "~~~"))
+    return lines[1:-1] if fenced else lines

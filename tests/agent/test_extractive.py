@@ -118,6 +118,16 @@ async def test_code_keeps_its_language_and_lines() -> None:
     assert (code.language, code.text) == ("bash", "harbor sso enable --provider okta")
 
 
+async def test_code_and_tables_inside_a_list_lose_its_indent() -> None:
+    nested = (
+        "1. Map:\n\n   | a | b |\n   |---|---|\n   | 1 | 2 |\n\n"
+        "2. Run:\n\n   ```yaml\n   job:\n     id: 7\n   ```\n3. Done."
+    )
+    drafts = {d.block: d.text for d in await answer("How do I map and run?", passage(nested))}
+    assert drafts[Block.TABLE] == "| a | b |\n|---|---|\n| 1 | 2 |"
+    assert drafts[Block.CODE] == "job:\n  id: 7"
+
+
 def test_around_best_keeps_the_paragraph_and_stops_at_the_budget() -> None:
     units = split(stored(LONG))
     policy = SelectionPolicy(whole_chars=10, run_chars=120)
