@@ -1,10 +1,12 @@
 """First byte, first text and whole answer of a streamed run, at 1, 8 and 32 users.
 
-    embark --config examples/harbor/embark.toml serve &
-    python benchmarks/stream.py --url http://127.0.0.1:8765 --count 200
+    python benchmarks/stream.py --count 200
+    python benchmarks/stream.py --url http://127.0.0.1:8765 --users 1 8
     python benchmarks/stream.py --config examples/harbor/embark.toml --provider --delay-ms 300
 
-With `--config` the server is started here, as a process of its own. With `--provider` its model is
+Without `--url` a server is started here, as a process of its own: of `--config`, else of the demo,
+whose docs are indexed first. Conversations of a server started here are kept in a temporary
+database. With `--provider` its model is
 a scripted one on a local port, which waits `--delay-ms` and says one supported sentence; the same
 provider, read directly in the same run, is the baseline: the difference is Embark's own time.
 Client and server share the machine, so every figure holds the client's work too.
@@ -33,6 +35,9 @@ USERS = (1, 8, 32)
 FIRST_BYTE, FIRST_TEXT = b"RUN_STARTED", b"TEXT_MESSAGE_CONTENT"
 FAILED = b"RUN_ERROR"
 START_S = 120
+
+HARBOR = Path(__file__).parent.parent / "examples" / "harbor" / "embark.toml"
+"""What is measured when neither a server nor a configuration is named; `make demo` indexes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +137,18 @@ async def table(url: str, questions: Sequence[str], users: Sequence[int], count:
 
 async def own_time(config: Path, question: str, delay_s: float, count: int) -> None:
     """Embark's own time beside the provider's, question by question in turn."""
-    async with served(config) as url:
-        claim = await supported(url, question)
+    async with served(config) as server:
+        claim = await supported(server.url, question)
     said = units(sentence(claim, 1))
     async with provider(Wait(delay_s), said, Wait(delay_s), said, Finish()) as scripted:
         model = ("--set", f"model.base_url={scripted.base_url}", "--set", "model.name=scripted")
-        async with served(config, *model) as url:
-            await measure(url, [question], 1, 3)  # warm
+        async with served(config, *model) as server:
+            await measure(server.url, [question], 1, 3)  # warm
             direct: list[float] = []
             ours: list[Timing] = []
             for _ in range(count):
                 direct.append(await _first_sentence(scripted.base_url))
-                ours.append(await ask(url, question))
+                ours.append(await ask(server.url, question))
     texts = [t.text for t in ours if t.text is not None]
     if len(texts) < count:
         sys.exit(f"{count - len(texts)} of {count} answers held no text: {claim!r} was not let by")
@@ -185,9 +190,27 @@ async def supported(url: str, question: str) -> str:
     return str(citations[0]["quote"])
 
 
+class Server(NamedTuple):
+    """A running `embark serve`."""
+
+    url: str
+    pid: int
+
+
+async def embark(config: Path, *words: str) -> tuple[int, str]:
+    """The `embark` command in a process of its own: exit status, and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "embark.cli", "--config", str(config), *words),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
 @asynccontextmanager
-async def served(config: Path, *options: str) -> AsyncIterator[str]:
-    """`embark serve` on a free port; its address."""
+async def served(config: Path, *options: str) -> AsyncIterator[Server]:
+    """`embark serve` on a free port."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "embark.cli", "--config", str(config), *options),
         *("serve", "--port", "0", "--no-open"),
@@ -199,7 +222,7 @@ async def served(config: Path, *options: str) -> AsyncIterator[str]:
         line = await asyncio.wait_for(process.stdout.readline(), START_S)
         if not line:
             sys.exit("the server did not start: run `embark serve` by hand to see why")
-        yield line.decode().strip()
+        yield Server(line.decode().strip(), process.pid)
     finally:
         if process.returncode is None:
             process.terminate()
@@ -236,7 +259,7 @@ async def _questions(chosen: argparse.Namespace, url: str) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    where = parser.add_mutually_exclusive_group(required=True)
+    where = parser.add_mutually_exclusive_group()
     where.add_argument("--url", help="A running server")
     where.add_argument("--config", type=Path, help="embark.toml of a server to start")
     parser.add_argument("--provider", action="store_true", help="Own time over a scripted model")
@@ -246,6 +269,8 @@ def main() -> None:
     parser.add_argument("--question", action="append", help="Repeat for several")
     parser.add_argument("--file", type=Path, help='JSONL of {"text"}')
     chosen = parser.parse_args()
+    if chosen.url is None and chosen.config is None:
+        chosen.config = HARBOR
     if chosen.provider and chosen.config is None:
         parser.error("--provider needs --config: the server is started with the scripted model")
     asyncio.run(run(chosen))
