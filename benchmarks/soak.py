@@ -34,6 +34,7 @@ TOPICS = (
     *("token", "report", "import", "alert", "workspace", "filter", "digest", "certificate"),
 )
 REQUEST_S = 60.0
+PAUSE_S = 0.5
 SHOWN_FAILURES = 5
 _EDITION = re.compile(r"edition (\d+)")
 
@@ -66,7 +67,11 @@ class Soak:
         return time.perf_counter() - self.began
 
     def weigh(self) -> None:
-        size = psutil.Process(self.server.pid).memory_info().rss / 1024**2
+        try:
+            size = psutil.Process(self.server.pid).memory_info().rss / 1024**2
+        except psutil.NoSuchProcess:
+            self.broken.append(f"the server was gone after {self.now:.0f} s")
+            size = float("nan")
         self.memory_mb.append((self.now, size))
 
     async def user(self, number: int) -> None:
@@ -76,7 +81,10 @@ class Soak:
             while not self.ended:
                 topic = TOPICS[number % len(TOPICS)]
                 number += 1
-                self.asked.append(await self.question(client, f"When does each {topic} expire?"))
+                asked = await self.question(client, f"When does each {topic} expire?")
+                self.asked.append(asked)
+                if asked.failure is not None:  # a server that is gone refuses thousands a second
+                    await asyncio.sleep(PAUSE_S)
 
     async def question(self, client: httpx.AsyncClient, text: str) -> Asked:
         body = {
@@ -171,11 +179,14 @@ def configuration(encoder: str, users: int) -> str:
 
 def show(soak: Soak) -> None:
     """A row for the time between two weighings, and one for all of it."""
-    print("    until s  questions  failures  versions  p50 byte ms  p95 byte ms  memory MB   growth")
+    print(
+        "    until s  questions  failures  versions  p50 byte ms  p95 byte ms  memory MB   growth"
+    )
     times = [at for at, _ in soak.memory_mb]
     for since, (until, size) in zip(times, soak.memory_mb[1:], strict=False):
         part = [one for one in soak.asked if since <= one.at < until]
-        print(line(f"{until:9.1f}", part, size, size - soak.memory_mb[0][1]))
+        if part:
+            print(line(f"{until:.1f}", part, size, size - soak.memory_mb[0][1]))
     size = soak.memory_mb[-1][1]
     print(line("all", soak.asked, size, size - soak.memory_mb[0][1]))
 
@@ -212,7 +223,9 @@ async def soaked(chosen: argparse.Namespace, folder: Path) -> Soak:
         sys.exit(f"the first index could not be built:\n{said}")
     async with served(config) as server:
         soak = Soak(folder, server)
-        async with httpx.AsyncClient(base_url=server.url, timeout=REQUEST_S) as client:
+        async with httpx.AsyncClient(
+            base_url=server.url, timeout=REQUEST_S, trust_env=False
+        ) as client:
             for topic in TOPICS:  # warm: models are loaded, pools are filled
                 await soak.question(client, f"When does each {topic} expire?")
         soak.began = time.perf_counter()

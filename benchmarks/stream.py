@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 import uuid
@@ -25,6 +26,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -35,6 +38,7 @@ USERS = (1, 8, 32)
 FIRST_BYTE, FIRST_TEXT = b"RUN_STARTED", b"TEXT_MESSAGE_CONTENT"
 FAILED = b"RUN_ERROR"
 START_S = 120
+DEMO = Path(__file__).parents[1] / "examples" / "harbor" / "embark.toml"
 
 HARBOR = Path(__file__).parent.parent / "examples" / "harbor" / "embark.toml"
 """What is measured when neither a server nor a configuration is named; `make demo` indexes it."""
@@ -230,20 +234,31 @@ async def served(config: Path, *options: str) -> AsyncIterator[Server]:
 
 
 async def run(chosen: argparse.Namespace) -> None:
+    if chosen.url:
+        await table(chosen.url, await _questions(chosen, chosen.url), chosen.users, chosen.count)
+        return
+    if chosen.config is None:
+        chosen.config = await _demo()
     if chosen.provider:
         question = chosen.question[0] if chosen.question else await _suggested(chosen)
         await own_time(chosen.config, question, chosen.delay_ms / 1000, chosen.count)
         return
-    if chosen.url:
-        await table(chosen.url, await _questions(chosen, chosen.url), chosen.users, chosen.count)
-        return
-    async with served(chosen.config) as url:
-        await table(url, await _questions(chosen, url), chosen.users, chosen.count)
+    async with served(chosen.config) as server:
+        questions = await _questions(chosen, server.url)
+        await table(server.url, questions, chosen.users, chosen.count)
+
+
+async def _demo() -> Path:
+    """The demo's configuration, its docs indexed where they changed."""
+    code, said = await embark(DEMO, "index", "run")
+    if code != 0:
+        sys.exit(f"the demo's docs could not be indexed:\n{said}")
+    return DEMO
 
 
 async def _suggested(chosen: argparse.Namespace) -> str:
-    async with served(chosen.config) as url:
-        return (await _questions(chosen, url))[0]
+    async with served(chosen.config) as server:
+        return (await _questions(chosen, server.url))[0]
 
 
 async def _questions(chosen: argparse.Namespace, url: str) -> list[str]:
@@ -261,7 +276,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--url", help="A running server")
-    where.add_argument("--config", type=Path, help="embark.toml of a server to start")
+    where.add_argument(
+        "--config", type=Path, help="embark.toml of a server to start; the demo's if not given"
+    )
     parser.add_argument("--provider", action="store_true", help="Own time over a scripted model")
     parser.add_argument("--delay-ms", type=float, default=300.0, help="Of the scripted model")
     parser.add_argument("--count", type=int, default=200, help="Questions at each number of users")
@@ -271,9 +288,11 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.url is None and chosen.config is None:
         chosen.config = HARBOR
-    if chosen.provider and chosen.config is None:
-        parser.error("--provider needs --config: the server is started with the scripted model")
-    asyncio.run(run(chosen))
+    if chosen.provider and chosen.url:
+        parser.error("--provider starts its own server with the scripted model: leave out --url")
+    with TemporaryDirectory(prefix="embark-stream-") as folder:
+        os.environ["EMBARK_DATABASE__URL"] = f"sqlite:///{folder}/embark.sqlite"  # of the servers
+        asyncio.run(run(chosen))
 
 
 if __name__ == "__main__":
