@@ -18,12 +18,15 @@ _FOOTNOTE = re.compile(r"\[\^[^\]]+\]")
 _ATTRIBUTES = re.compile(r"\{:[^}]*\}|\{%.*?%\}")
 _QUOTE = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
 _CALLOUT = re.compile(r"^\[!([A-Z]+)\]\s*")
+_EMPHASIS = re.compile(
+    r"(?<![*\w])\*(?![\s*])([^*]+?)(?<!\s)\*(?![*\w])|(?<!\w)_(?![\s_])([^_]+?)(?<!\s)_(?!\w)"
+)
 _HIDDEN = re.compile("\x00([0-9]+)\x00")
 _CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 
 
 def plain(text: str) -> str:
-    """One line; emphasis and inline code stay, code untouched; empty when nothing is left."""
+    """One line; bold and inline code stay, code untouched; empty when nothing is left."""
     codes: list[str] = []
 
     def hide(match: re.Match[str]) -> str:
@@ -35,5 +38,6 @@ def plain(text: str) -> str:
     for pattern in (_IMAGE, _ATTRIBUTES, _FOOTNOTE):
         text = pattern.sub("", text)
     text = _TAG.sub("", _AUTOLINK.sub(r"\1", _LINK.sub(r"\1", text)))
+    text = _EMPHASIS.sub(lambda m: m.group(1) or m.group(2), text)
     text = _HIDDEN.sub(lambda m: codes[int(m.group(1))], text)
     return " ".join(text.split())

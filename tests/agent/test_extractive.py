@@ -161,6 +161,11 @@ def test_the_run_always_holds_the_best_unit(best: int, budget: int) -> None:
         ("<https://a.example/b>", "https://a.example/b"),
         ("{% if x %}kept{% endif %}", "kept"),
         ("![only](x.png)", ""),
+        (
+            "to *editor*. A _viewer_ and **bold**, `a*b*c`",
+            "to editor. A viewer and **bold**, `a*b*c`",
+        ),
+        ("2 * 3 * 4 and snake_case_name", "2 * 3 * 4 and snake_case_name"),
     ],
 )
 def test_plain(markdown: str, shown: str) -> None:
