@@ -10,7 +10,7 @@ import typer
 
 from embark.cli import index
 from embark.cli.output import ExitCode, note, settings_of
-from embark.cli.serve import run_server
+from embark.cli.serve import bound, run_server
 from embark.parts import encoder_is_converted
 from embark.settings import Settings
 
@@ -45,6 +45,6 @@ def _bring_index_up(ctx: typer.Context) -> None:
 def _listen(settings: Settings) -> socket.socket:
     host = settings.server.host
     try:
-        return socket.create_server((host, settings.server.port), backlog=2048)
+        return bound(host, settings.server.port)
     except OSError:
-        return socket.create_server((host, 0), backlog=2048)
+        return bound(host, 0)

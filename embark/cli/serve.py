@@ -117,11 +117,22 @@ def listening_on(settings: Settings) -> socket.socket:
     """The bound socket. Says so and ends with exit 3 when the address is taken."""
     host, port = settings.server.host, settings.server.port
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        return bound(host, port)
     except OSError as refused:
         fail(f"cannot listen on {host}:{port}: {refused.strerror}", "`--port 0` takes a free port")
         raise typer.Exit(ExitCode.CONFIGURATION) from refused
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; 0 takes a free port. Raises OSError.
+
+    Accepted connections inherit TCP_NODELAY. asyncio sets it on sockets of its own making only;
+    without it the first event of a reused connection waits 40 ms for the client's delayed ACK.
+    """
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    listener = socket.create_server((host, port), family=family, backlog=2048)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def shown(listener: socket.socket) -> str:

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from embark.cli.output import ExitCode
-from embark.cli.serve import limits, listening_on, shown, site
+from embark.cli.serve import bound, limits, listening_on, shown, site
 from embark.settings import ServerSettings, Settings
 from embark.wiring import open_blank
 
@@ -32,6 +32,13 @@ def test_the_address_shown_is_one_that_a_browser_can_open() -> None:
     for host, name in (("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "localhost")):
         with listening_on(settings_of(host=host, port=0)) as listener:
             assert shown(listener) == f"{name}:{listener.getsockname()[1]}"
+
+
+def test_an_accepted_connection_sends_small_pieces_at_once() -> None:
+    with bound("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_the_settings_reach_the_http_surface() -> None:
