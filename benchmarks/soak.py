@@ -5,8 +5,9 @@ python benchmarks/soak.py [--seconds 60] [--users 8] [--switch-every 10] [--enco
 A folder of pages is written below a temporary folder, indexed by `embark index run` and served by
 `embark serve`, each a process of its own. While users ask without pause, every page is rewritten as
 the next edition, published, and old versions are collected. Every sentence of a page names its
-edition, so an answer shows which version it cites. Ends with 1 when a question failed, when fewer
-than two versions were seen, or when memory grew beyond --most-growth-mb.
+edition, so an answer shows which version it cites. The load ends --seconds after it began, or with
+the publication then under way. Ends with 1 when a question failed, when fewer than two versions
+were seen, or when memory grew beyond --most-growth-mb.
 """
 
 from __future__ import annotations
