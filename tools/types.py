@@ -105,7 +105,8 @@ class Manifest:
     """One tool as configured: without an entry a tool does not exist.
 
     `version` changes with anything that changes what a call means. `schema` is the JSON Schema
-    (2020-12) of the arguments, an object. `target` names what the circuit breaker counts.
+    (2020-12) of the arguments, an object; what else is needed once one is known stands in `allOf`
+    with `if` and `then`. `target` names what the circuit breaker counts.
     `undo` tells the user how it is undone; empty means that it cannot be, which the card says.
     `phrases` are things that a user says to want this; documentation, not training data.
     """
@@ -130,6 +131,7 @@ class Manifest:
     retry_for_s: float = 0.0
     """How long a scheduled retry may go on; printed on the card. 0: only quick retries."""
     timeout_s: float = 10.0
+    hidden: bool = False  # exists for our own use, such as a compensator; offered to nobody
 
     @property
     def reads_only(self) -> bool:
@@ -155,6 +157,8 @@ class Target:
     state: Mapping[str, JsonValue] = field(default_factory=dict)
     etag: str | None = None
     label: str = ""
+    steps: tuple[str, ...] = ()  # of a flow: what would be done, in order; goes onto the card
+    notes: tuple[str, ...] = ()  # what a person should know before; goes onto the card
 
 
 @dataclass(frozen=True, slots=True)
