@@ -147,6 +147,7 @@ class Action:
     created: datetime
     expires: datetime
     lease_until: datetime | None = None
+    started: datetime | None = None  # first claim, by the journal's clock
     thread_id: str | None = None
     parent: str | None = None
     step: str = ""
@@ -190,7 +191,7 @@ class Claim:
     approvals: tuple[Approval, ...]
     worker: str
     lease_s: float
-    resumed: bool  # it was started before: an effect may exist
+    resumed: bool  # an earlier try may have had its effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,8 @@ class Journal(Protocol):
         """APPROVED -> STARTED, or STARTED again once its lease ran out; the fence rises.
 
         None when nothing is due. Expired approvals are refused on the way. With `action_id` that
-        action alone. An undo's claim moves what it undoes to COMPENSATING.
+        action alone. An undo's claim moves what it undoes to COMPENSATING. A claim leaves doubt
+        behind; only `postpone` without doubt clears it. `resumed` is the doubt found.
         """
         ...
 
@@ -275,19 +277,45 @@ class Journal(Protocol):
         """Lease from now. Raises FencedOutError."""
         ...
 
-    async def postpone(self, claim: Claim, seconds: float, reason: str, detail: str = "") -> Action:
-        """Stay STARTED and be claimed again no sooner than that. Raises FencedOutError."""
+    async def postpone(
+        self, claim: Claim, seconds: float, reason: str, detail: str = "", *, doubt: bool = False
+    ) -> Action:
+        """Stay STARTED and be claimed again no sooner than that. Raises FencedOutError.
+
+        Without `doubt` no try so far had an effect: the next claim is not `resumed`.
+        """
         ...
 
     async def settle(self, claim: Claim, ending: Ending) -> Action:
         """STARTED -> SUCCEEDED, FAILED or UNKNOWN, with receipt, compensation and outbox row.
 
-        Of an undo it also moves what it undoes: COMPENSATED, or STUCK. Raises FencedOutError.
+        Of an undo it also moves what it undoes: COMPENSATED, or STUCK with the same reason and
+        detail; an UNKNOWN undo leaves it COMPENSATING. Raises FencedOutError.
         """
         ...
 
     async def resolve(self, action: Action, ending: Ending, by: str) -> Action:
-        """UNKNOWN -> SUCCEEDED or FAILED after a read-back (`by` = `read_back`) or by a person."""
+        """UNKNOWN -> SUCCEEDED or FAILED after a read-back (`by` = `read_back`) or by a person.
+
+        Of an undo also what it undoes, as `settle` does.
+        """
+        ...
+
+    async def now(self) -> datetime:
+        """The journal's clock, UTC: database time on PostgreSQL, start + monotonic elsewhere."""
+        ...
+
+    async def lapse(self, worker: str) -> int:
+        """Leases of this worker end now: the caller holds its slot, so its last holder is dead.
+        Postponed actions keep their time. How many."""
+        ...
+
+    async def unresolved(self, limit: int = 100) -> tuple[Action, ...]:
+        """UNKNOWN actions of all tenants, oldest first."""
+        ...
+
+    async def expire(self) -> int:
+        """PROPOSED, PENDING and APPROVED beyond `expires` -> REFUSED as `expired`. How many."""
         ...
 
     async def action(self, tenant: str, action_id: str) -> Action: ...
