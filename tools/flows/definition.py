@@ -1,0 +1,299 @@
+"""A flow as a versioned YAML file; every mistake is reported with its line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from guardrails.labels import Integrity
+from tools.flows.values import named
+from tools.types import Argument, Choices, EffectClass, Manifest, Tier
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
+class FlowFileError(ValueError):
+    """What is wrong in a flow file, one `FILE:LINE: PLACE: MESSAGE` a mistake."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ChoicesEntry(_Part):
+    tool: Name
+    items: str
+    value: str
+    label: str
+
+
+class ArgumentEntry(_Part):
+    """JSON Schema of one argument, and how it is asked for."""
+
+    schema_: Mapping[str, JsonValue] = Field(alias="schema")
+    label: str
+    required: bool = False
+    needed_when: Mapping[str, list[JsonValue]] = Field(default_factory=dict)
+    """Other argument -> values with which this one is required."""
+    ask: str = ""
+    hint: str = ""
+    kind: str = ""
+    fill: str = ""
+    secret: bool = False
+    integrity: Literal["untrusted", "tenant_doc", "user_typed", "operator"] = "user_typed"
+    choices: ChoicesEntry | None = None
+
+
+class Rule(_Part):
+    """What to do when a step fails with one of these codes; `*` is any.
+
+    fail: take everything back. continue: leave the step out. retry: again after `after_s`, at most
+    `tries` times, then fail. `say` is what the user reads; `offer` a tool that may help then.
+    """
+
+    codes: tuple[str, ...]
+    then: Literal["fail", "continue", "retry"]
+    after_s: float = Field(default=60, ge=0)
+    tries: int = Field(default=3, ge=1)
+    say: str = ""
+    offer: str = ""
+
+
+class Reading(_Part):
+    """A call of a reading tool."""
+
+    do: Name
+    with_: dict[str, JsonValue] = Field(default_factory=dict, alias="with")
+
+
+class Wait(Reading):
+    """Read until `until` holds; `fails` ends the step with the code and detail at these pointers.
+
+    Conditions see the reading as the step's result. At most `for_s` from the step's beginning.
+    """
+
+    until: JsonValue
+    fails: JsonValue = None
+    code: str = ""
+    detail: str = ""
+    every_s: float = Field(default=1, gt=0)
+    for_s: float = Field(default=600, gt=0)
+
+
+class Step(_Part):
+    """One action. Left out unless `when` holds, and when `unless_read` finds it done already."""
+
+    id: Name
+    title: str
+    do: Name
+    with_: dict[str, JsonValue] = Field(default_factory=dict, alias="with")
+    when: JsonValue = None
+    done_if: JsonValue = None
+    """Read `done_read` first: where this holds on it (as the step's result) nothing is done."""
+    done_read: Reading | None = None
+    wait: Wait | None = None
+    on_error: tuple[Rule, ...] = ()
+    keep: bool = False
+    """Not taken back with the rest."""
+
+    def rule(self, code: str) -> Rule | None:
+        matching = (r for r in self.on_error if code in r.codes or "*" in r.codes)
+        return next(matching, None)
+
+
+class FlowDefinition(_Part):
+    """A flow; `version` of its tool is this number and the hash of the file's content."""
+
+    flow: Name
+    version: int = Field(ge=1)
+    title: str
+    summary: str
+    target: str
+    tier: int = Field(ge=0, le=4)
+    rights: tuple[str, ...] = ()
+    undo: str = ""
+    phrases: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    bulk: str = ""
+    admin_values: Mapping[str, tuple[JsonValue, ...]] = Field(default_factory=dict)
+    retry_for_s: float = 0
+    timeout_s: float = Field(default=120, gt=0)
+    arguments: dict[Name, ArgumentEntry] = Field(default_factory=dict)
+    look: Reading | None = None
+    notes: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = Field(min_length=1)
+    result: dict[str, JsonValue] = Field(default_factory=dict)
+
+    def manifest(self) -> Manifest:
+        """The flow as a tool."""
+        content = self.model_dump_json(by_alias=True).encode()
+        return Manifest(
+            name=self.flow,
+            version=f"{self.version}-{hashlib.sha256(content).hexdigest()[:12]}",
+            title=self.title,
+            summary=self.summary,
+            source="flow",
+            target=self.target,
+            schema=self._schema(),
+            arguments={name: _argument(entry) for name, entry in self.arguments.items()},
+            tier=Tier(self.tier),
+            effect=EffectClass.READ_BACK,
+            rights=frozenset(self.rights),
+            undo=self.undo,
+            phrases=self.phrases,
+            topics=self.topics,
+            bulk=self.bulk,
+            admin_values=self.admin_values,
+            retry_for_s=self.retry_for_s,
+            timeout_s=self.timeout_s,
+            remedies={
+                code: rule.offer
+                for step in self.steps
+                for rule in step.on_error
+                if rule.offer
+                for code in rule.codes
+            },
+        )
+
+    def _schema(self) -> dict[str, JsonValue]:
+        conditions: list[JsonValue] = [
+            {
+                "if": {"properties": {other: {"enum": list(values)}}, "required": [other]},
+                "then": {"required": [name]},
+            }
+            for name, entry in self.arguments.items()
+            for other, values in entry.needed_when.items()
+        ]
+        schema: dict[str, JsonValue] = {
+            "type": "object",
+            "properties": {n: dict(e.schema_) for n, e in self.arguments.items()},
+            "required": [name for name, entry in self.arguments.items() if entry.required],
+            "additionalProperties": False,
+        }
+        return {**schema, "allOf": conditions} if conditions else schema
+
+    def problems(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """What no schema can say: (place, message)."""
+        seen: list[str] = []
+        for number, step in enumerate(self.steps):
+            if step.id in seen:
+                yield ("steps", number, "id"), f"{step.id} is there twice"
+            if (step.done_if is None) != (step.done_read is None):
+                yield ("steps", number), "done_if and done_read belong together"
+            seen.append(step.id)
+            yield from self._unknown(("steps", number), _templates(step), seen)
+        yield from self._unknown(("result",), [self.result], seen)
+        for name, entry in self.arguments.items():
+            for other in entry.needed_when:
+                if other not in self.arguments:
+                    yield ("arguments", name, "needed_when"), f"there is no argument {other}"
+
+    def _unknown(
+        self, place: tuple[str | int, ...], templates: Sequence[JsonValue], steps: Sequence[str]
+    ) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        for kind, name in (pair for template in templates for pair in named(template)):
+            if kind == "arg" and name not in self.arguments:
+                yield place, f"there is no argument {name}"
+            if kind == "result" and name not in steps:
+                yield place, f"no step before this one is called {name}"
+
+
+def _templates(step: Step) -> list[JsonValue]:
+    found: list[JsonValue] = [step.with_, step.when, step.done_if]
+    if step.done_read is not None:
+        found.append(step.done_read.with_)
+    if step.wait is not None:
+        found += [step.wait.with_, step.wait.until, step.wait.fails]
+    return found
+
+
+def _argument(entry: ArgumentEntry) -> Argument:
+    chosen = entry.choices
+    choices = None
+    if chosen is not None:
+        choices = Choices(chosen.tool, chosen.items, chosen.value, chosen.label)
+    return Argument(
+        label=entry.label,
+        integrity=Integrity[entry.integrity.upper()],
+        secret=entry.secret,
+        ask=entry.ask,
+        hint=entry.hint,
+        kind=entry.kind,
+        fill=entry.fill,
+        choices=choices,
+    )
+
+
+def read_flows(folder: Path) -> tuple[FlowDefinition, ...]:
+    """Every `*.yaml` of the folder, by name. Raises FlowFileError with the mistakes of all."""
+    flows: list[FlowDefinition] = []
+    problems: list[str] = []
+    for file in sorted(folder.glob("*.yaml")):
+        try:
+            flows.append(read_flow(file))
+        except FlowFileError as failure:
+            problems += failure.problems
+    names = [flow.flow for flow in flows]
+    problems += [f"{folder}: two flows are called {n}" for n in {*names} if names.count(n) > 1]
+    if problems:
+        raise FlowFileError(problems)
+    return tuple(flows)
+
+
+def read_flow(file: Path) -> FlowDefinition:
+    """Raises FlowFileError."""
+    yaml = YAML(typ="rt")
+    try:
+        tree = yaml.load(file.read_text("utf-8"))
+    except MarkedYAMLError as failure:
+        line = failure.problem_mark.line + 1 if failure.problem_mark else 1
+        raise FlowFileError([f"{file}:{line}: {failure.problem}"]) from failure
+    try:
+        flow = FlowDefinition.model_validate(_plain(tree))
+    except ValidationError as failure:
+        raise FlowFileError(
+            [_line(file, tree, error["loc"], error["msg"]) for error in failure.errors()]
+        ) from failure
+    if wrong := [_line(file, tree, place, message) for place, message in flow.problems()]:
+        raise FlowFileError(wrong)
+    return flow
+
+
+def _plain(tree: Any) -> Any:
+    """ruamel's nodes as plain dicts and lists, which is all that JsonValue takes."""
+    match tree:
+        case dict():
+            return {str(name): _plain(inner) for name, inner in tree.items()}
+        case list():
+            return [_plain(inner) for inner in tree]
+        case str():
+            return str(tree)
+        case _:
+            return tree
+
+
+def _line(file: Path, tree: Any, place: Sequence[str | int], message: str) -> str:
+    """`FILE:LINE: PLACE: MESSAGE`, the line being that of the nearest node that exists."""
+    line, here = 0, tree
+    for part in place:
+        match here:
+            case CommentedMap() if part in here:
+                line = here.lc.key(part)[0]
+                here = here[part]
+            case CommentedSeq() if isinstance(part, int) and part < len(here):
+                line = here.lc.item(part)[0]
+                here = here[part]
+            case _:
+                break
+    return f"{file}:{line + 1}: {'.'.join(map(str, place))}: {message}"

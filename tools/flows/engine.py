@@ -1,0 +1,128 @@
+"""A flow as a tool, and the hidden tool that takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pydantic import JsonValue
+
+from tools.flows.definition import FlowDefinition
+from tools.flows.drive import Drive, FlowParts, StepFailedError, filled, may_run, read
+from tools.flows.values import Known
+from tools.tool import PartialError, RejectedError, Tool
+from tools.types import Attempt, Done, EffectClass, Manifest, Principal, Target, ToolCall
+
+UNDO = ".undo"
+
+
+def flow_tools(definitions: Sequence[FlowDefinition], parts: FlowParts) -> tuple[Tool, ...]:
+    """Two tools a flow: itself, and the hidden one that takes it back."""
+    tools: list[Tool] = []
+    for definition in definitions:
+        tools += [FlowTool(definition, parts), FlowUndoTool(definition, parts)]
+    return tuple(tools)
+
+
+class FlowTool:
+    """A flow as a tool. Class R: a run that died is run again, and finds its steps."""
+
+    def __init__(self, definition: FlowDefinition, parts: FlowParts) -> None:
+        self._flow = definition
+        self._parts = parts
+        self._manifest = definition.manifest()
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._manifest
+
+    async def look(self, call: ToolCall, who: Principal) -> Target:
+        """What the flow's own reading finds, and the steps that these arguments lead to."""
+        known = Known(call.arguments)
+        steps = tuple(s.title for s in self._flow.steps if may_run(s, known))
+        if self._flow.look is None:
+            return Target(steps=steps, notes=self._flow.notes)
+        seen = await read(self._parts, self._flow.look, known, who)
+        state = seen if isinstance(seen, dict) else {"found": seen}
+        return Target(state=state, steps=steps, notes=self._flow.notes)
+
+    async def run(self, call: ToolCall, who: Principal, attempt: Attempt) -> Done:
+        drive = Drive(self._flow, self._parts, who, attempt.action_id)
+        known = Known(call.arguments)
+        try:
+            await drive.forward(known)
+        except StepFailedError as failed:
+            await self._take_back(drive, failed)
+        return Done(
+            result={n: v for n, v in filled(self._flow.result, known).items() if v is not None},
+            effect_ref=attempt.action_id,
+            undo=ToolCall(
+                self._flow.flow + UNDO, self._manifest.version, {"flow_action": attempt.action_id}
+            ),
+        )
+
+    async def read_back(self, _call: ToolCall, _who: Principal, _attempt: Attempt) -> Done | None:
+        """None: running it again is how a flow finds out."""
+        return None
+
+    async def _take_back(self, drive: Drive, failed: StepFailedError) -> None:
+        stuck = await drive.backward()
+        if not stuck:
+            raise RejectedError(failed.code, failed.detail)
+        left: dict[str, JsonValue] = {"failed_step": failed.step, "still_there": list(stuck)}
+        raise PartialError(failed.code, failed.detail, Done(left, drive.flow_action))
+
+
+class FlowUndoTool:
+    """Takes a flow back: its steps in reverse order, each once. Offered to nobody by itself."""
+
+    def __init__(self, definition: FlowDefinition, parts: FlowParts) -> None:
+        self._flow = definition
+        self._parts = parts
+        forward = definition.manifest()
+        self._manifest = replace(
+            forward,
+            name=definition.flow + UNDO,
+            title=f"Undo: {definition.title}",
+            schema={
+                "type": "object",
+                "properties": {"flow_action": {"type": "string"}},
+                "required": ["flow_action"],
+                "additionalProperties": False,
+            },
+            arguments={},
+            undo="",
+            phrases=(),
+            topics=(),
+            bulk="",
+            admin_values={},
+            effect=EffectClass.READ_BACK,
+            hidden=True,
+        )
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._manifest
+
+    async def look(self, call: ToolCall, who: Principal) -> Target:
+        done = await self._drive(call, who, _flow_action(call)).done_steps()
+        return Target(steps=tuple(f"Take back: {step.title}" for step, _ in reversed(done)))
+
+    async def run(self, call: ToolCall, who: Principal, attempt: Attempt) -> Done:
+        stuck = await self._drive(call, who, attempt.action_id).backward()
+        if stuck:
+            left: dict[str, JsonValue] = {"still_there": list(stuck)}
+            raise PartialError(
+                "not_all_undone", ", ".join(stuck), Done(left, effect_ref=_flow_action(call))
+            )
+        return Done({}, effect_ref=_flow_action(call))
+
+    async def read_back(self, _call: ToolCall, _who: Principal, _attempt: Attempt) -> Done | None:
+        return None
+
+    def _drive(self, call: ToolCall, who: Principal, by: str) -> Drive:
+        return Drive(self._flow, self._parts, who, _flow_action(call), approved_by=by)
+
+
+def _flow_action(call: ToolCall) -> str:
+    return str(call.arguments["flow_action"])
