@@ -131,6 +131,8 @@ class Manifest:
     retry_for_s: float = 0.0
     """How long a scheduled retry may go on; printed on the card. 0: only quick retries."""
     timeout_s: float = 10.0
+    remedies: Mapping[str, str] = field(default_factory=dict)
+    """Failure code -> tool that may be offered then; `*` for any other code."""
     hidden: bool = False  # exists for our own use, such as a compensator; offered to nobody
 
     @property
