@@ -267,10 +267,14 @@ class Drive:
         return await self._parts.perform(self._who.tenant, action.id, self._parts.step_wait_s)
 
     async def _covered(self, action: Action) -> Action:
-        """Approved by those who approved the flow, as long as the flow itself is under way."""
+        """Approved by those who approved the flow, as long as the flow itself is under way.
+
+        What takes a step back may be of a higher tier than the step, such as a deletion.
+        """
         journal, tenant = self._parts.journal, self._who.tenant
         covering = await journal.action(tenant, self._approved_by)
-        if covering.state is not State.STARTED or action.tier > covering.tier:
+        above = action.undoes is None and action.tier > covering.tier
+        if covering.state is not State.STARTED or above:
             raise ForbiddenError("not_covered", f"the approval of {covering.id} does not cover it")
         given = await journal.approvals(tenant, covering.id)
         for place, approval in enumerate(given):

@@ -5,6 +5,7 @@ A value is JSON in which an object may be replaced by
     {$arg: NAME}                  an argument of the flow
     {$result: STEP, at: POINTER}  part of a step's result (RFC 6901; the whole without `at`)
     {$text: "Sales of {NAME}"}    text with arguments put in
+    {$first: [VALUE, ..]}         the first of them that is there
 
 An argument that is absent leaves its member out. A condition is one of
 
@@ -64,6 +65,9 @@ def fill(template: JsonValue, known: Known) -> JsonValue | _Absent:
     match template:
         case dict() if template.keys() & {"$arg", "$result"} and len(template) <= len(_LOOK_UP):
             return _looked_up(template, known)
+        case {"$first": list(options)}:
+            found = (fill(option, known) for option in options)
+            return next((value for value in found if not isinstance(value, _Absent)), ABSENT)
         case {"$text": str(text)}:
             return _NAME.sub(lambda name: str(known.arguments.get(name[1], "")), text)
         case dict():
