@@ -13,7 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from guardrails.labels import Integrity
-from tools.flows.values import named
+from tools.flows.values import BadValueError, Known, holds, named
 from tools.types import Argument, Choices, EffectClass, Manifest, Tier
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -192,6 +192,7 @@ class FlowDefinition(_Part):
             if (step.done_if is None) != (step.done_read is None):
                 yield ("steps", number), "done_if and done_read belong together"
             seen.append(step.id)
+            yield from _unsound(("steps", number), step)
             yield from self._unknown(("steps", number), _templates(step), seen)
         yield from self._unknown(("result",), [self.result], seen)
         for name, entry in self.arguments.items():
@@ -207,6 +208,18 @@ class FlowDefinition(_Part):
                 yield place, f"there is no argument {name}"
             if kind == "result" and name not in steps:
                 yield place, f"no step before this one is called {name}"
+
+
+def _unsound(
+    place: tuple[str | int, ...], step: Step
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Conditions that are none."""
+    waits = [step.wait.until, step.wait.fails] if step.wait else []
+    for condition in (step.when, step.done_if, *waits):
+        try:
+            holds(condition, Known({}))
+        except BadValueError as wrong:
+            yield place, str(wrong)
 
 
 def _templates(step: Step) -> list[JsonValue]:

@@ -82,9 +82,9 @@ def fill(template: JsonValue, known: Known) -> JsonValue | _Absent:
 
 def holds(condition: JsonValue, known: Known) -> bool:
     """Whether the condition is true now; an empty one is."""
+    if condition is None or condition == {}:
+        return True
     match condition:
-        case None | {}:
-            return True
         case {"all": list(parts)}:
             return all(holds(part, known) for part in parts)
         case {"any": list(parts)}:
