@@ -1,0 +1,1 @@
+"""Signed, chained receipts: keys, sealing, checkpoints, export, and verification offline."""
