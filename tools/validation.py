@@ -67,7 +67,7 @@ FORMATS: Mapping[str, tuple[Callable[[str], bool], str]] = {
 def _checker() -> FormatChecker:
     checker = FormatChecker(formats=())
     for name, (fits, _) in FORMATS.items():
-        checker.checks(name, raises=ValueError)(_text_only(fits))
+        checker.checks(name, raises=(ValueError, re.error))(_text_only(fits))
     return checker
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
@@ -113,9 +113,20 @@ class Shop:
         return any(each == action for each, _, _ in self.ledger)
 
 
+FAULTS: Mapping[str, Callable[[], Exception]] = {
+    "not_sent": lambda: NotSentError("unreachable"),
+    "busy": lambda: BusyError("rate_limited", retry_after_s=0.01),
+    "busy_long": lambda: BusyError("rate_limited", retry_after_s=60.0),
+    "rejected": lambda: RejectedError("not_allowed", "no such plan"),
+    "drift": lambda: DriftError("changed"),
+    "partial": lambda: PartialError("half_done", "one of two", Done({"done": 1})),
+    "crash": ZeroDivisionError,
+}
+
+
 class ShopTool:
-    """One tool of the shop. Faults: `not_sent`, `busy`, `rejected`, `drift`, `partial`, `hang`,
-    `crash`: no effect (`partial`: half of one); `lost`: the effect, then no answer."""
+    """One tool of the shop. Faults: those above, and `hang`: without effect; `lost`: the effect,
+    then no answer."""
 
     def __init__(self, shop: Shop, told: Manifest, faults: Iterable[str] = ()) -> None:
         self.shop = shop
@@ -144,23 +155,10 @@ class ShopTool:
         return done
 
     async def _before(self, fault: str) -> None:
-        match fault:
-            case "not_sent":
-                raise NotSentError("unreachable")
-            case "busy":
-                raise BusyError("rate_limited", retry_after_s=0.01)
-            case "busy_long":
-                raise BusyError("rate_limited", retry_after_s=60.0)
-            case "rejected":
-                raise RejectedError("not_allowed", "no such plan")
-            case "drift":
-                raise DriftError("changed")
-            case "partial":
-                raise PartialError("half_done", "one of two", Done({"done": 1}))
-            case "hang":
-                await asyncio.sleep(3600)
-            case "crash":
-                raise ZeroDivisionError
+        if fault == "hang":
+            await asyncio.sleep(3600)
+        if fault in FAULTS:
+            raise FAULTS[fault]()
 
     def _effect(self, call: ToolCall, attempt: Attempt) -> Done:
         name, value = str(call.arguments["name"]), call.arguments.get("value")
