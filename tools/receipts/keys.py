@@ -112,7 +112,10 @@ class KeyRing:
     def _add(self, signs_from: datetime) -> Key:
         made = OKPKey.generate_key("Ed25519", private=True)
         kid = made.thumbprint()
-        private = made.as_dict(private=True) | {"kid": kid, "alg": ALG, "use": "sig"}
+        private: dict[str, JsonValue] = {
+            name: str(v) for name, v in made.as_dict(private=True).items()
+        }
+        private |= {"kid": kid, "alg": ALG, "use": "sig"}
         self._write(_record(private, signs_from))
         return self.keys()[kid]
 
