@@ -9,6 +9,7 @@ in place; a running server notices the rotation that a command did beside it.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import stat
@@ -46,6 +47,11 @@ class Key:
     public: Mapping[str, JsonValue]  # the JWK as published
     signs_from: datetime
     private: Ed25519PrivateKey | None
+
+    @property
+    def raw(self) -> bytes:
+        """The public half, 32 bytes."""
+        return base64.urlsafe_b64decode(f"{self.public['x']}=")
 
 
 class _Seen(NamedTuple):
