@@ -148,6 +148,56 @@ class DatabaseSettings(_Section):
     """SQLAlchemy address; SQLite in the data folder when not set."""
 
 
+class ActionSettings(_Section):
+    """What the copilot may do; without `tools` it answers and does nothing."""
+
+    tools: Path | None = None
+    """Policy file that lists the tools; relative to embark.toml."""
+    flows: Path | None = None
+    """Folder of flow files; relative to embark.toml."""
+    url: SecretStr | None = None
+    """SQLAlchemy address of the journal; a file of its own in the data folder when not set."""
+    private_hosts: tuple[str, ...] = ()
+    """`host:port` on a private or loopback address that tools may call all the same."""
+    workers: Count = 8
+    """Actions that one process does at a time."""
+    lease_s: Positive = 15.0
+    """For how long an action belongs to its worker unless renewed."""
+
+
+class IdentitySettings(_Section):
+    """Who the bearer token of a request belongs to, as the host product says."""
+
+    url: str
+    """Address that answers a user's own token with the user, such as https://api.example/v1/me."""
+    target: str
+    """Source of the policy file whose tools use that token."""
+    subject: str = "/id"
+    """JSON pointers into the answer, from here on."""
+    account: str = "/account/id"
+    role: str = "/role"
+    plan: str = "/plan"
+    rights: str = "/permissions"
+    auth_time: str = "/auth_time"
+    facts: dict[str, str] = {}
+    """Fact that may fill an argument -> pointer, such as `email_domain = "/email_domain"`."""
+    keep_s: Positive = 60.0
+    """For how long an answer is believed."""
+
+
+class DemoSettings(_Section):
+    """The host product that `embark demo` starts beside the server."""
+
+    command: tuple[str, ...] = ()
+    """Program and arguments; `{python}` is this interpreter, `{data}` a folder of its own."""
+    folder: Path | None = None
+    """Where it runs; relative to embark.toml."""
+    session_file: str = "demo.json"
+    """JSON file in `{data}` that appears once the product is ready."""
+    token: str = "/token"
+    """JSON pointer of the token of the user who opens the page."""
+
+
 class ServerSettings(_Section):
     """The HTTP server and its caps."""
 
@@ -185,6 +235,9 @@ class Settings(BaseSettings):
     redaction: RedactionSettings = RedactionSettings()
     database: DatabaseSettings = DatabaseSettings()
     server: ServerSettings = ServerSettings()
+    actions: ActionSettings = ActionSettings()
+    identity: IdentitySettings | None = None
+    demo: DemoSettings = DemoSettings()
     suggestions: tuple[str, ...] = ()
     """Questions that the empty chat page offers."""
     viewer: dict[str, tuple[str, ...]] | None = None
