@@ -84,6 +84,10 @@ class JournalUnavailableError(JournalError):
     pass
 
 
+Sealed = Literal["", "erased", "tampered"]
+"""Why an action's content cannot be read (arguments, card, result then are empty): its subject was
+erased, or what is stored was changed. Such an action never starts."""
+
 ApprovalCode = Literal[
     "digest_mismatch",  # the card shown is not the action stored
     "expired",
@@ -160,6 +164,8 @@ class Action:
     undo: ToolCall | None = None  # stored at success; None when it cannot be undone
     undo_etag: str | None = None
     receipt: str | None = None  # newest receipt's id: `rcpt_SEQ`
+    decided_by: str = ""  # who refused or resolved it: a subject, or what did so by itself
+    sealed: Sealed = ""
 
     @property
     def ended(self) -> bool:
@@ -181,6 +187,7 @@ class Approval:
     channel: str
     auth_time: datetime | None
     policy_hash: str
+    consumed_at: datetime | None = None  # set by the journal when the action starts; once
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,17 +255,20 @@ class Journal(Protocol):
         ...
 
     async def approve(self, action: Action, approval: Approval, *, last: bool) -> Action:
-        """Consume one approval: digest, state and expiry are checked in the same statement.
+        """Store one approval: digest, state and expiry are checked in the same transaction.
 
         With `last` PROPOSED or PENDING -> APPROVED; else it stays PENDING and waits for another
-        person. Raises ApprovalError.
+        person. A card that nobody saw (PROPOSED) is approved by channels `policy` and `flow` alone:
+        `policy` for R0, for R1 under standing consent, and for undos; `flow` for steps of a parent
+        that is STARTED. R4 needs two people beside those. Raises ApprovalError.
         """
         ...
 
     async def refuse(self, action: Action, reason: str, by: str, detail: str = "") -> Action:
-        """PROPOSED, PENDING or APPROVED -> REFUSED: denied, expired, cancelled, drifted, ...
+        """PROPOSED, PENDING or APPROVED -> REFUSED: `denied`, expired, cancelled, drifted, ...
 
-        Raises IllegalMoveError when it was started meanwhile.
+        Only `denied` holds off the same content. Raises IllegalMoveError when it was started
+        meanwhile.
         """
         ...
 
@@ -267,9 +277,11 @@ class Journal(Protocol):
     ) -> Claim | None:
         """APPROVED -> STARTED, or STARTED again once its lease ran out; the fence rises.
 
-        None when nothing is due. Expired approvals are refused on the way. With `action_id` that
-        action alone. An undo's claim moves what it undoes to COMPENSATING. A claim leaves doubt
-        behind; only `postpone` without doubt clears it. `resumed` is the doubt found.
+        None when nothing is due. Expired approvals are refused on the way; so is an action whose
+        digest does not fit its content any more (`tampered`; UNKNOWN when it was started). With
+        `action_id` that action alone: the only way to a step while its parent goes on. An undo's
+        claim moves what it undoes to COMPENSATING. A claim leaves doubt behind; only `postpone`
+        without doubt clears it. `resumed` is the doubt found.
         """
         ...
 
@@ -290,7 +302,9 @@ class Journal(Protocol):
         """STARTED -> SUCCEEDED, FAILED or UNKNOWN, with receipt, compensation and outbox row.
 
         Of an undo it also moves what it undoes: COMPENSATED, or STUCK with the same reason and
-        detail; an UNKNOWN undo leaves it COMPENSATING. Raises FencedOutError.
+        detail; an UNKNOWN undo leaves it COMPENSATING. Steps that did not start are refused as
+        `flow_ended`; while one is STARTED its parent may only end as UNKNOWN: IllegalMoveError.
+        Settling again with the same claim and state changes nothing. Raises FencedOutError.
         """
         ...
 
@@ -351,6 +365,10 @@ class Journal(Protocol):
 
     async def sent(self, rows: Sequence[OutboxRow]) -> None: ...
 
+    async def later(self, rows: Sequence[OutboxRow], seconds: float) -> None:
+        """They could not be told: `outbox` offers them again no sooner than that."""
+        ...
+
     async def consent(self, tenant: str, subject: str, tool: str, *, given: bool) -> None:
         """Standing consent of a person to a tool of tier R1."""
         ...
@@ -372,6 +390,8 @@ class OutboxRow:
     created: datetime
 
 
+DENIED = "denied"
+"""The reason of a refusal by a person."""
 MOST_OPEN_CARDS = 5
 """Open cards of one person; more would be waved through (safety reference, section 6)."""
 DENIAL_HOLDS_S = 3600.0

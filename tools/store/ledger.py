@@ -1,0 +1,160 @@
+"""The journal over any rows: each call is one transaction of the rules."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from tools.journal import (
+    Action,
+    Approval,
+    ApprovalError,
+    Claim,
+    Ending,
+    NewAction,
+    OutboxRow,
+    Receipt,
+    Sealer,
+    State,
+    UnknownActionError,
+)
+from tools.store import deciding, doing
+from tools.store.moving import Book
+from tools.store.rows import Entry, Found, Rows
+from tools.types import Card
+
+T = TypeVar("T")
+Work = Callable[[Rows], T]
+EXPIRED_AT_MOST = 1000
+
+
+class Ledger:
+    """Everything of the Journal protocol but where the rows lie: `_run` gives a transaction."""
+
+    def __init__(
+        self, sealer: Sealer, entropy: Callable[[int], bytes] = secrets.token_bytes
+    ) -> None:
+        self._sealer = sealer
+        self._entropy = entropy
+
+    async def _run(self, work: Work[T]) -> T:
+        raise NotImplementedError
+
+    def _book(self, rows: Rows) -> Book:
+        return Book(rows, self._sealer, self._entropy)
+
+    async def propose(self, new: NewAction) -> Action:
+        return await self._run(lambda rows: deciding.propose(self._book(rows), new))
+
+    async def present(self, action: Action, card: Card) -> Action:
+        return await self._run(lambda rows: deciding.present(self._book(rows), action, card))
+
+    async def approve(self, action: Action, approval: Approval, *, last: bool) -> Action:
+        decided = await self._run(
+            lambda rows: deciding.approve(self._book(rows), action, approval, last)
+        )
+        if isinstance(decided, ApprovalError):
+            raise decided
+        return decided
+
+    async def refuse(self, action: Action, reason: str, by: str, detail: str = "") -> Action:
+        return await self._run(
+            lambda rows: deciding.refuse_open(self._book(rows), action, (reason, detail), by)
+        )
+
+    async def claim(
+        self, worker: str, lease_s: float, action_id: str | None = None
+    ) -> Claim | None:
+        return await self._run(
+            lambda rows: doing.claim(self._book(rows), worker, lease_s, action_id)
+        )
+
+    async def renew(self, claim: Claim) -> None:
+        await self._run(lambda rows: doing.renew(self._book(rows), claim))
+
+    async def postpone(
+        self, claim: Claim, seconds: float, reason: str, detail: str = "", *, doubt: bool = False
+    ) -> Action:
+        why = Ending(State.STARTED, reason=reason, detail=detail)
+        return await self._run(
+            lambda rows: doing.postpone(
+                self._book(rows), claim, doing.Lease("", seconds, rows.now()), why, doubt
+            )
+        )
+
+    async def settle(self, claim: Claim, ending: Ending) -> Action:
+        return await self._run(lambda rows: doing.settle(self._book(rows), claim, ending))
+
+    async def resolve(self, action: Action, ending: Ending, by: str) -> Action:
+        return await self._run(lambda rows: doing.resolve(self._book(rows), action, ending, by))
+
+    async def now(self) -> datetime:
+        return await self._run(lambda rows: rows.now())
+
+    async def lapse(self, worker: str) -> int:
+        return await self._run(lambda rows: rows.lapse(worker, rows.now()))
+
+    async def unresolved(self, limit: int = 100) -> tuple[Action, ...]:
+        return await self._run(lambda rows: _actions(rows.unresolved(limit)))
+
+    async def expire(self) -> int:
+        return await self._run(
+            lambda rows: deciding.expire(self._book(rows), rows.now(), EXPIRED_AT_MOST)
+        )
+
+    async def action(self, tenant: str, action_id: str) -> Action:
+        entry = await self._run(lambda rows: rows.entry(tenant, action_id))
+        if entry is None:
+            raise UnknownActionError(f"there is no action {action_id}")
+        return entry.action
+
+    async def by_key(self, tenant: str, idem_key: str) -> Action | None:
+        entry = await self._run(lambda rows: rows.by_key(tenant, idem_key))
+        return None if entry is None else entry.action
+
+    async def approvals(self, tenant: str, action_id: str) -> tuple[Approval, ...]:
+        return await self._run(lambda rows: rows.approvals(tenant, action_id))
+
+    async def actions(  # as the protocol has it
+        self,
+        tenant: str,
+        *,
+        subject: str | None = None,
+        states: Sequence[State] = (),
+        parent: str | None = None,
+        thread_id: str | None = None,
+        limit: int = 100,
+    ) -> tuple[Action, ...]:
+        found = Found(tenant, subject, tuple(states), parent, thread_id, limit)
+        return await self._run(lambda rows: _actions(rows.find(found)))
+
+    async def receipts(
+        self, tenant: str, *, after: int = 0, limit: int = 1000
+    ) -> tuple[Receipt, ...]:
+        return await self._run(lambda rows: rows.receipts(tenant, after, limit))
+
+    async def receipt_of(self, tenant: str, action_id: str) -> tuple[Receipt, ...]:
+        return await self._run(lambda rows: rows.receipts_of(tenant, action_id))
+
+    async def outbox(self, limit: int = 100) -> tuple[OutboxRow, ...]:
+        return await self._run(lambda rows: rows.outbox(rows.now(), limit))
+
+    async def sent(self, rows: Sequence[OutboxRow]) -> None:
+        told = tuple(rows)
+        await self._run(lambda store: store.sent(told, store.now()))
+
+    async def later(self, rows: Sequence[OutboxRow], seconds: float) -> None:
+        untold, pause = tuple(rows), timedelta(seconds=seconds)
+        await self._run(lambda store: store.later(untold, store.now() + pause))
+
+    async def consent(self, tenant: str, subject: str, tool: str, *, given: bool) -> None:
+        await self._run(lambda rows: rows.set_consent(tenant, subject, tool, given))
+
+    async def consents(self, tenant: str, subject: str) -> frozenset[str]:
+        return await self._run(lambda rows: rows.consents(tenant, subject))
+
+
+def _actions(entries: Sequence[Entry]) -> tuple[Action, ...]:
+    return tuple(entry.action for entry in entries)
