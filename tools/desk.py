@@ -94,9 +94,7 @@ class ActionDesk:
 
     def offered(self, actor: Actor) -> tuple[Manifest, ...]:
         return tuple(
-            manifest
-            for manifest in self._parts.catalogue.manifests()
-            if not manifest.hidden and manifest.rights <= actor.rights
+            manifest for manifest in self._parts.catalogue.manifests() if _for(manifest, actor)
         )
 
     # --- from a call to a card ------------------------------------------------------------------
@@ -135,7 +133,7 @@ class ActionDesk:
 
     def _offered_tool(self, request: Request) -> Tool:
         tool = self._parts.catalogue.tool(request.call.tool)
-        if tool is None or tool.manifest.hidden or not tool.manifest.rights <= request.actor.rights:
+        if tool is None or not _for(tool.manifest, request.actor):
             raise NoSuchToolError(f"there is no tool {request.call.tool!r} for you")
         current = tool.manifest.version
         if request.call.version != current:
@@ -389,6 +387,11 @@ class ActionDesk:
         """Waits for what this desk performs."""
         while self._running:
             await asyncio.wait(set(self._running.values()))
+
+
+def _for(manifest: Manifest, actor: Actor) -> bool:
+    planned = not manifest.plans or actor.plan in manifest.plans
+    return planned and not manifest.hidden and manifest.rights <= actor.rights
 
 
 async def _looked(tool: Tool, call: ToolCall, who: Principal) -> Target:

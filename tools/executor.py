@@ -9,10 +9,12 @@ again, R is read back first, O never again. A result that comes under an old fen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
+
+from pydantic import JsonValue
 
 from tools.approvals import FLOW, effective_tier, objection
 from tools.breaker import BreakerPolicy, Breakers
@@ -67,7 +69,8 @@ class _Job:
     tool: Tool
     doubt: bool
     tries: int = 0
-    drifted: bool = field(default=False)
+    drifted: bool = False
+    before: Mapping[str, JsonValue] | None = None  # the target's state when it was looked at last
 
     @property
     def action(self) -> Action:
@@ -77,7 +80,14 @@ class _Job:
     def attempt(self) -> Attempt:
         action = self.action
         number = max(action.attempt, 1) + max(self.tries - 1, 0)
-        return Attempt(action.id, number, action.fence, action.etag, resumed=self.doubt)
+        return Attempt(
+            action_id=action.id,
+            number=number,
+            fence=action.fence,
+            etag=action.etag,
+            resumed=self.doubt,
+            before=self.before,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +311,7 @@ class Executor:
             job.drifted = True
             detail = await three_ways(self._journal, action, target)
             raise DriftError("target_changed", detail)
+        job.before = target.state
 
     # --- what is not known ----------------------------------------------------------------------
 
