@@ -6,7 +6,7 @@ handed out in blocks, one a run, so that a run that died cannot make a later one
 that a client has already seen.
 
 ConversationError
-├── UnknownThreadError    no such conversation for this tenant
+├── UnknownThreadError    no such conversation for this tenant and subject
 └── ConversationsUnavailableError   the store does not answer
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from agent.types import Answer
 from guardrails import Redacted, stored
@@ -59,7 +59,12 @@ UNANSWERED = frozenset({Status.OPEN, Status.INTERRUPTED})
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A user's message as it is first stored. `message_id` is unique in its thread."""
+    """A user's message as it is first stored. `message_id` is unique in its thread.
+
+    `subject` is who asks, None for nobody in particular; a thread belongs to who began it. An
+    `event` is no message but something that the conversation answers all the same: a decision on a
+    card, the end of an action; `cause` says which.
+    """
 
     tenant: str
     thread_id: str
@@ -68,6 +73,9 @@ class Question:
     text: Redacted
     scope: Scope
     created: datetime
+    subject: str | None = None
+    role: Literal["user", "event"] = "user"
+    cause: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class Message:
     thread_id: str
     message_id: str
     seq: int
-    role: str  # user | assistant
+    role: str  # user | assistant | event
     text: Redacted
     status: Status
     run_id: str
@@ -87,23 +95,25 @@ class Message:
     citations: tuple[Citation, ...] = ()
     decision: Mapping[str, object] = field(default_factory=dict)  # of an answer
     scope: Scope | None = None  # of a question
+    cause: Mapping[str, object] = field(default_factory=dict)  # of an event
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """All messages of a thread, in order."""
+    """All messages of a thread, in order; `subject` is whose it is."""
 
     tenant: str
     thread_id: str
     created: datetime
     messages: tuple[Message, ...]
+    subject: str | None = None
 
     def answer_to(self, message_id: str) -> Message | None:
         return next((m for m in self.messages if m.reply_to == message_id), None)
 
     def unanswered(self) -> Message | None:
-        """The newest question, when nothing has answered it."""
-        questions = [m for m in self.messages if m.role == "user"]
+        """The newest question or event, when nothing has answered it."""
+        questions = [m for m in self.messages if m.role != "assistant"]
         newest = questions[-1] if questions else None
         return newest if newest is not None and newest.status in UNANSWERED else None
 
@@ -151,7 +161,15 @@ class Conversations(Protocol):
         """Store a question, making its conversation when it is the first, and reserve events.
 
         A message id that the thread already has is not stored again: its first text, scope and
-        answer come back, with a fresh block of event numbers.
+        answer come back, with a fresh block of event numbers. Raises UnknownThreadError when the
+        thread is another subject's.
+        """
+        ...
+
+    async def reserve(self, tenant: str, thread_id: str) -> int:
+        """The first of a fresh block of event numbers, for a run that stores nothing.
+
+        Raises UnknownThreadError.
         """
         ...
 
@@ -190,18 +208,26 @@ class MemoryConversations:
 
     async def open(self, question: Question) -> Opened:
         key = (question.tenant, question.thread_id)
-        thread = self._threads.setdefault(key, _Thread(question.created))
+        thread = self._threads.setdefault(key, _Thread(question.created, question.subject))
+        if thread.subject != question.subject:
+            raise UnknownThreadError(*key)
         asked = thread.find(question.message_id)
         if asked is None:
             asked = question_message(question, len(thread.messages) + 1)
             thread.messages.append(asked)
-        first, thread.next_event = thread.next_event, thread.next_event + EVENT_BLOCK
+        first = thread.reserve()
         return Opened(
             question=asked,
             history=tuple(m for m in thread.messages if m.seq < asked.seq)[-HISTORY:],
             answer=thread.answer_to(asked.message_id),
             first_event=first,
         )
+
+    async def reserve(self, tenant: str, thread_id: str) -> int:
+        thread = self._threads.get((tenant, thread_id))
+        if thread is None:
+            raise UnknownThreadError(tenant, thread_id)
+        return thread.reserve()
 
     async def finish(self, question: Message, reply: Reply) -> Message:
         thread = self._thread(question)
@@ -236,7 +262,8 @@ class MemoryConversations:
         thread = self._threads.get((tenant, thread_id))
         if thread is None:
             return None
-        return Conversation(tenant, thread_id, thread.created, tuple(thread.messages))
+        said = tuple(thread.messages)
+        return Conversation(tenant, thread_id, thread.created, said, thread.subject)
 
     async def close(self) -> None:
         return None
@@ -251,9 +278,14 @@ class MemoryConversations:
 @dataclass(slots=True)
 class _Thread:
     created: datetime
+    subject: str | None = None
     messages: list[Message] = field(default_factory=list)
     events: dict[int, LoggedEvent] = field(default_factory=dict)
     next_event: int = 1
+
+    def reserve(self) -> int:
+        first, self.next_event = self.next_event, self.next_event + EVENT_BLOCK
+        return first
 
     def find(self, message_id: str) -> Message | None:
         return next((m for m in self.messages if m.message_id == message_id), None)
@@ -278,12 +310,13 @@ def question_message(question: Question, seq: int) -> Message:
         thread_id=question.thread_id,
         message_id=question.message_id,
         seq=seq,
-        role="user",
+        role=question.role,
         text=question.text,
         status=Status.OPEN,
         run_id=question.run_id,
         created=question.created,
         scope=question.scope,
+        cause=question.cause,
     )
 
 

@@ -106,6 +106,9 @@ class SqlConversations:
     async def open(self, question: Question) -> Opened:
         return await self._run(lambda c: self._open(c, question))
 
+    async def reserve(self, tenant: str, thread_id: str) -> int:
+        return await self._run(lambda c: _take_block(c, tenant, thread_id))
+
     async def finish(self, question: Message, reply: Reply) -> Message:
         return await self._run(lambda c: self._finish(c, question, reply))
 
@@ -161,6 +164,7 @@ class SqlConversations:
             created=question.created.isoformat(),
             last_seq=1,
             next_event=1 + EVENT_BLOCK,
+            subject=question.subject,
         )
         taken = new.on_conflict_do_update(
             index_elements=[conversation.c.tenant, conversation.c.thread_id],
@@ -168,8 +172,10 @@ class SqlConversations:
                 "last_seq": conversation.c.last_seq + 1,
                 "next_event": conversation.c.next_event + EVENT_BLOCK,
             },
-        ).returning(conversation.c.next_event, conversation.c.last_seq)
-        after, seq = connection.execute(taken).one()
+        ).returning(conversation.c.next_event, conversation.c.last_seq, conversation.c.subject)
+        after, seq, subject = connection.execute(taken).one()
+        if subject != question.subject:  # raising takes the block back
+            raise UnknownThreadError(question.tenant, question.thread_id)
         return after - EVENT_BLOCK, seq
 
     def _finish(self, connection: Connection, question: Message, reply: Reply) -> Message:
@@ -213,6 +219,18 @@ class SqlConversations:
             for logged in events
         ]
         connection.execute(self._insert(run_event).on_conflict_do_nothing(), rows)
+
+
+def _take_block(connection: Connection, tenant: str, thread_id: str) -> int:
+    after: int | None = connection.execute(
+        update(conversation)
+        .where(conversation.c.tenant == tenant, conversation.c.thread_id == thread_id)
+        .values(next_event=conversation.c.next_event + EVENT_BLOCK)
+        .returning(conversation.c.next_event)
+    ).scalar()
+    if after is None:
+        raise UnknownThreadError(tenant, thread_id)
+    return after - EVENT_BLOCK
 
 
 def _next_seq(connection: Connection, tenant: str, thread_id: str) -> int:
@@ -267,18 +285,18 @@ def _before(connection: Connection, asked: Message) -> tuple[Message, ...]:
 
 
 def _conversation(connection: Connection, tenant: str, thread_id: str) -> Conversation | None:
-    created: str | None = connection.execute(
-        select(conversation.c.created).where(
+    head = connection.execute(
+        select(conversation.c.created, conversation.c.subject).where(
             conversation.c.tenant == tenant, conversation.c.thread_id == thread_id
         )
-    ).scalar()
-    if created is None:
+    ).first()
+    if head is None:
         return None
     rows = connection.execute(
         select(message).where(_within(tenant, thread_id)).order_by(message.c.seq)
     )
     said = tuple(message_of(row) for row in rows.mappings())
-    return Conversation(tenant, thread_id, datetime.fromisoformat(created), said)
+    return Conversation(tenant, thread_id, datetime.fromisoformat(head.created), said, head.subject)
 
 
 def _events(

@@ -6,12 +6,22 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
+from pydantic import JsonValue
+
+from agent.acting import Lookup, Planner
 from agent.conversations import Conversations
 from agent.types import Answerer
 from agent.verification import Grounding
 from guardrails import Redactor
+from guardrails.labels import Labelled
 from retrieval.types import Retriever
+from tools.acting import Desk
+from tools.held import HeldValues
+from tools.journal import Journal
+from tools.tool import Catalogue
+from tools.types import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,32 @@ class Budget:
         return Budget(self.total_s, self.total_s, self.total_s)
 
 
+class Facts(Protocol):
+    """What is known of a person and of the state of the product, labelled, by dotted name."""
+
+    async def facts(self, actor: Actor) -> Mapping[str, Labelled[JsonValue]]:
+        """Never raises: what cannot be read now is left out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """The parts that let a Copilot act. `journal` is read only; what moves goes through `desk`.
+
+    `lookup` gives a person's own present choices. `patience_s` is how long a run waits for an
+    action before it says that it goes on without it.
+    """
+
+    desk: Desk
+    journal: Journal
+    catalogue: Catalogue
+    planner: Planner
+    held: HeldValues
+    facts: Facts
+    lookup: Callable[[Actor], Lookup]
+    patience_s: float = 20.0
+
+
 @dataclass(frozen=True, slots=True)
 class Deps:
     """The parts of a Copilot. Retriever and redactor are called in worker threads.
@@ -40,6 +76,7 @@ class Deps:
     `fallback` answers when `answerer` fails before anything was shown; it needs no network.
     `threshold` is the calibrated confidence below which there is no answer. `facts` go into every
     decision record: versions of prompt, policy and model. `timer` is monotonic, in seconds.
+    Without `acting` it only answers.
     """
 
     retriever: Retriever
@@ -54,3 +91,4 @@ class Deps:
     budget: Budget = Budget()
     facts: Mapping[str, str] = field(default_factory=dict)
     timer: Callable[[], float] = time.perf_counter
+    acting: Acting | None = None

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import orjson
 from pydantic import TypeAdapter
 
+from agent.action_types import (
+    CardShown,
+    Progressed,
+    RunPaused,
+    ToolCalled,
+    ToolEnded,
+)
 from agent.conversations import Message
 from agent.types import (
     Answer,
@@ -32,16 +40,28 @@ _KINDS: Mapping[str, type[RunEvent]] = {
         MessageStarted,
         MessageDelta,
         MessageFinished,
+        ToolCalled,
+        CardShown,
+        Progressed,
+        ToolEnded,
         RunFinished,
+        RunPaused,
         RunFailed,
     )
 }
 _IN_MESSAGE = frozenset({"text", "citations"})
 """Fields of an answer that its message holds in columns of their own."""
+_ON_SCREEN = frozenset({"choices"})
+"""Fields of an answer that are shown and never stored: names that others wrote."""
 
 
 def dump_event(event: RunEvent) -> str:
-    """`{"kind": "MessageDelta", "event": {...}}`, fields as in `agent.types`."""
+    """`{"kind": "MessageDelta", "event": {...}}`, fields as in `agent.types`.
+
+    Events are logged as the run made them: the views of actions are filled later, for their owner.
+    """
+    if isinstance(event, MessageFinished) and event.answer.choices:
+        event = replace(event, answer=replace(event.answer, choices=()))
     return orjson.dumps({"kind": type(event).__name__, "event": event}).decode()
 
 
@@ -83,7 +103,8 @@ def load_scope(data: object) -> Scope:
 def decision_of(answer: Answer, facts: Mapping[str, object]) -> dict[str, object]:
     """What is recorded of how an answer came about: everything but text and citations."""
     whole: dict[str, object] = orjson.loads(orjson.dumps(answer))
-    return {**{k: v for k, v in whole.items() if k not in _IN_MESSAGE}, **facts}
+    left_out = _IN_MESSAGE | _ON_SCREEN
+    return {**{k: v for k, v in whole.items() if k not in left_out}, **facts}
 
 
 def stored_answer(message: Message) -> Answer:

@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -33,6 +34,24 @@ class Cue:
     def matches(self, text: str) -> bool:
         found = self.pattern.fullmatch(text) if self.whole else self.pattern.search(text)
         return found is not None
+
+
+class Control(StrEnum):
+    """What a person may ask of the actions themselves."""
+
+    UNDO = "undo"
+    HISTORY = "history"
+    ABILITIES = "abilities"
+    STATUS = "status"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class ControlCue:
+    """`pattern` must match all of the text."""
+
+    control: Control
+    pattern: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +90,7 @@ class Language:
     cues: tuple[Cue, ...]
     threshold: float
     followup: FollowUpWords
+    controls: tuple[ControlCue, ...] = ()
 
     def say(self, key: str, **values: str) -> str:
         """A reply with its placeholders filled. Raises KeyError for a reply that no file has."""
@@ -117,6 +137,10 @@ def _load(locale: str) -> Language:
         cues=tuple(_cue(entry) for entry in router["cue"]),
         threshold=router["threshold"],
         followup=_followup(data["followup"]),
+        controls=tuple(
+            ControlCue(Control(entry["control"]), _compiled(entry["whole"]))
+            for entry in data["acting"]["cue"]
+        ),
     )
 
 
@@ -128,8 +152,8 @@ def _merged(
     base: Mapping[str, dict[str, Any]], own: Mapping[str, dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     merged = {section: {**values, **own.get(section, {})} for section, values in base.items()}
-    both = [*base["router"]["cue"], *own.get("router", {}).get("cue", [])]
-    merged["router"]["cue"] = both  # people write English beside their own language
+    for section in ("router", "acting"):  # people write English beside their own language
+        merged[section]["cue"] = [*base[section]["cue"], *own.get(section, {}).get("cue", [])]
     return merged
 
 

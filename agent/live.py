@@ -49,6 +49,11 @@ class LiveRun:
         if self._error is not None:
             raise self._error
 
+    async def over(self) -> None:
+        """Return once there are no more events, however it ended."""
+        while not self._over:
+            await self._changed.wait()
+
     def unlogged(self, coming: Sequence[RunEvent] = ()) -> tuple[LoggedEvent, ...]:
         """Events that are not stored yet, and those about to be published after them."""
         pending = (*self._events[self._logged :], *coming)

@@ -19,39 +19,47 @@ _CLOSING = " \t\r\n.!?…,;:)(🙂😀👍🙏"
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """The kind, and the key of the fixed reply when the kind is answered by one."""
+    """The kind, and the key of the fixed reply when the kind is answered by one. `asks`: the words
+    are those of a question, whatever the kind."""
 
     kind: RouteKind
     reply: str | None = None
+    asks: bool = False
 
 
 def rule(text: Redacted, language: Language) -> Ruling:
     """The kind with the largest sum of cue weights, when that reaches the locale's threshold and
     is more than the question's own sum; else a question."""
-    spoken = _PAUSE.sub(" ", text.lower().replace("\u2019", "'"))
-    plain = " ".join(spoken.split()).strip(_CLOSING)
-    if not plain or len(plain) > LONGEST_COMMAND:
+    said = plain(text)
+    if not said or len(said) > LONGEST_COMMAND:
         return Ruling(RouteKind.QUESTION)
     sums: defaultdict[RouteKind, float] = defaultdict(float)
     replies: dict[RouteKind, str] = {}
     for cue in language.cues:
-        if cue.matches(plain):
+        if cue.matches(said):
             sums[cue.kind] += cue.weight
             replies.setdefault(cue.kind, cue.reply)
     return _decide(sums, replies, language.threshold)
+
+
+def plain(text: Redacted) -> str:
+    """What cues are matched against: lower case, one space, no pauses, no closing punctuation."""
+    spoken = _PAUSE.sub(" ", text.lower().replace("\u2019", "'"))
+    return " ".join(spoken.split()).strip(_CLOSING)
 
 
 def _decide(
     sums: dict[RouteKind, float], replies: dict[RouteKind, str], threshold: float
 ) -> Ruling:
     question = sums.pop(RouteKind.QUESTION, 0.0)
+    asks = question >= threshold
     if not sums:
-        return Ruling(RouteKind.QUESTION)
+        return Ruling(RouteKind.QUESTION, asks=asks)
     best = max(sums, key=lambda kind: sums[kind])
     whole = sums[best] >= threshold
     if whole and (sums[best] > question or best in _FIXED):
-        return Ruling(best, replies[best])
-    return Ruling(RouteKind.QUESTION)
+        return Ruling(best, replies[best], asks)
+    return Ruling(RouteKind.QUESTION, asks=asks)
 
 
 _FIXED = frozenset({RouteKind.SMALL_TALK, RouteKind.HANDOVER, RouteKind.PROGRESS})

@@ -1,6 +1,6 @@
 """RunEvent -> AG-UI 1.0 events: the one translator, on the protocol's own models.
 
-Thirteen of the 31 event types leave here today; `EMITTED` is the whole list that ever may. State on
+`EMITTED` is the whole list of event types that may ever leave. State on
 the wire is a public projection, never graph state, and citations ride in message metadata, which
 the stock client merges into its message.
 """
@@ -13,6 +13,7 @@ from typing import Any, assert_never
 
 from ag_ui.core import (
     PROTOCOL_VERSION,
+    ActivityMessage,
     ActivitySnapshotEvent,
     AssistantMessage,
     BaseEvent,
@@ -30,9 +31,11 @@ from ag_ui.core import (
     TextMessageEndEvent,
     TextMessageStartEvent,
     TokenUsage,
+    ToolMessage,
     UserMessage,
 )
 
+from agent.action_types import CardShown, Progressed, RunPaused, ToolCalled, ToolEnded
 from agent.types import (
     Answer,
     MessageDelta,
@@ -45,12 +48,15 @@ from agent.types import (
     StepFinished,
     StepStarted,
 )
+from agent.wire_actions import ActionTranslator, call_of, interrupted
 from retrieval.types import Citation
 
 PageUrl = Callable[[Citation], str]
 """Where a citation without a public address opens: a page of ours, without the anchor."""
 
 ABSTAINED = "embark.abstained"
+ANY_MESSAGE = (UserMessage, AssistantMessage, ToolMessage, ActivityMessage)
+"""The kinds of message that our snapshots hold."""
 
 EMITTED = frozenset(
     {
@@ -118,6 +124,7 @@ class Translator:
         self._page_url = page_url
         self._state = state or PublicState()
         self._usage: list[TokenUsage] = []
+        self._actions = ActionTranslator()
 
     def translate(self, event: RunEvent) -> list[BaseEvent]:
         """The AG-UI events of one event, in order; never none."""
@@ -130,6 +137,10 @@ class Translator:
                 return [StepFinishedEvent(step_name=step)]
             case MessageStarted() | MessageDelta() | MessageFinished():
                 return self._message(event)
+            case ToolCalled() | CardShown() | Progressed() | ToolEnded():
+                return self._actions.translate(event)
+            case RunPaused():
+                return self._paused(event)
             case RunFinished() | RunFailed():
                 return [self._end(event)]
             case _:
@@ -153,6 +164,15 @@ class Translator:
         if answer.refused:
             events.append(_abstained(message_id, answer))
         return events
+
+    def _paused(self, event: RunPaused) -> list[BaseEvent]:
+        """Snapshots stand before the interrupted end, for clients that begin with them."""
+        messages = [message for message in event.messages if isinstance(message, ANY_MESSAGE)]
+        return [
+            state_snapshot(self._state),
+            *([messages_snapshot(messages)] if messages else []),
+            interrupted(event, self._usage),
+        ]
 
     def _end(self, event: RunFinished | RunFailed) -> BaseEvent:
         if isinstance(event, RunFailed):
@@ -194,11 +214,16 @@ def user_message(message_id: str, text: str) -> UserMessage:
 
 
 def assistant_message(
-    message_id: str, text: str, answer: Answer | None, page_url: PageUrl
+    message_id: str,
+    text: str,
+    answer: Answer | None,
+    page_url: PageUrl,
+    called: Sequence[ToolCalled] = (),
 ) -> AssistantMessage:
     """An answer as it reads after a reload; `answer` is None while it is still being written."""
     metadata = answer_metadata(answer, page_url) if answer else None
-    return AssistantMessage(id=message_id, content=text, metadata=metadata)
+    calls = [call_of(call) for call in called] or None
+    return AssistantMessage(id=message_id, content=text, metadata=metadata, tool_calls=calls)
 
 
 def answer_metadata(answer: Answer, page_url: PageUrl) -> dict[str, Any]:
@@ -210,6 +235,12 @@ def answer_metadata(answer: Answer, page_url: PageUrl) -> dict[str, Any]:
     }
     if answer.reason is not None:
         metadata["reason"] = answer.reason.value
+    if answer.actions:
+        metadata["actions"] = [{"id": mark.id, "told": mark.told} for mark in answer.actions]
+    if answer.offer is not None:
+        metadata["offer"] = {"tool": answer.offer, "say": "yes"}
+    if answer.choices:
+        metadata["choices"] = [asdict(choice) for choice in answer.choices]
     return metadata
 
 

@@ -40,6 +40,7 @@ conversation = Table(
     Column("created", Text, nullable=False),
     Column("last_seq", Integer, nullable=False),
     Column("next_event", BigInteger, nullable=False),
+    Column("subject", Text),
 )
 
 message = Table(
@@ -58,6 +59,7 @@ message = Table(
     Column("citations", JSON, nullable=False),
     Column("decision", JSON, nullable=False),
     Column("scope", JSON),
+    Column("cause", JSON),
     ForeignKeyConstraint(*_OF_CONVERSATION, name="message_conversation", ondelete="CASCADE"),
     UniqueConstraint("tenant", "thread_id", "message_id", name="message_id_once"),
     UniqueConstraint("tenant", "thread_id", "reply_to", name="one_answer_each"),
@@ -91,6 +93,7 @@ def row_of(said: Message) -> dict[str, object]:
         "citations": dump_citations(said.citations),
         "decision": dict(said.decision),
         "scope": None if said.scope is None else dump_scope(said.scope),
+        "cause": dict(said.cause) or None,
     }
 
 
@@ -110,4 +113,5 @@ def message_of(row: RowMapping) -> Message:
         citations=load_citations(row["citations"]),
         decision=row["decision"],
         scope=None if row["scope"] is None else load_scope(row["scope"]),
+        cause=row["cause"] or {},
     )

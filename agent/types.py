@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
+from agent.action_types import (
+    ActionMark,
+    CardShown,
+    ChoiceShown,
+    Progressed,
+    RunPaused,
+    ToolCalled,
+    ToolEnded,
+)
 from guardrails import Redacted
 from retrieval.types import ChunkId, Citation, Passage, Scope
+from tools.types import Actor, Arguments
 
 
 class RouteKind(StrEnum):
@@ -27,7 +37,7 @@ class Refusal(StrEnum):
     NO_EVIDENCE = "no_evidence"  # nothing was found at all
     LOW_CONFIDENCE = "low_confidence"  # calibrated confidence below the threshold
     NOT_SUPPORTED = "not_supported"  # no drafted sentence survived verification
-    OUT_OF_SCOPE = "out_of_scope"  # an action or request that Embark cannot do yet
+    OUT_OF_SCOPE = "out_of_scope"  # an action or request that Embark cannot do
     UPSTREAM = "upstream_unavailable"  # index or model did not answer
 
 
@@ -143,6 +153,10 @@ class Answer:
     usage: Mapping[str, int] = field(default_factory=dict)
     dropped: int = 0  # drafted sentences that verification did not let through
     looked_for: str = ""  # of a refusal: the question as it stands alone, redacted
+    actions: tuple[ActionMark, ...] = ()  # what was proposed or reported with it
+    offer: str | None = None  # the tool that a plain "yes" starts
+    choices: tuple[ChoiceShown, ...] = ()  # to pick from; on screen only, never stored
+    paused: bool = False  # the run waits for the user's word on the last of `actions`
 
 
 # --- the events of a run, in order; `agent/stream.py` turns them into AG-UI -------------------
@@ -156,7 +170,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    step: str  # retrieve | ground | answer
+    step: str  # retrieve | ground | answer | plan | act
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +218,12 @@ RunEvent = (
     | MessageStarted
     | MessageDelta
     | MessageFinished
+    | ToolCalled
+    | CardShown
+    | Progressed
+    | ToolEnded
     | RunFinished
+    | RunPaused
     | RunFailed
 )
 
@@ -213,10 +232,23 @@ RunEvent = (
 
 
 @dataclass(frozen=True, slots=True)
+class CardAnswer:
+    """The user's word on one card. `verdict` `drop` takes the card back without judging it."""
+
+    action_id: str
+    verdict: Literal["approve", "deny", "drop"]
+    edited: Arguments | None = None  # arguments to change first; a new card comes of it
+    digest: str | None = None  # of the card that was seen; None: of the one announced
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """A user's message as it arrives: raw text, ids made by the server or checked by it.
 
-    The same `message_id` in the same thread is the same question: it is answered once.
+    The same `message_id` in the same thread is the same question: it is answered once. With
+    `resume` the turn answers cards instead of asking, and `text` is empty. Without an `actor`
+    nobody is signed in: answers only.
     """
 
     tenant: str
@@ -225,6 +257,8 @@ class Ask:
     message_id: str
     text: str
     scope: Scope
+    actor: Actor | None = None
+    resume: tuple[CardAnswer, ...] = ()
 
 
 class Numbered(NamedTuple):
