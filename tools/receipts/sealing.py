@@ -13,7 +13,7 @@ from tools.canonical import b64url, canonical
 from tools.journal import Sealer
 from tools.receipts.keys import KeyRing, KeyRingError
 
-TYPE = "receipt"
+TYPE = "rcpt"
 
 
 class JwsSealer(Sealer):

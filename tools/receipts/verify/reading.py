@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from .result import Failed, Flaw, InputError
 
-ALG, TYPE, VERSION = "Ed25519", "receipt", 1
+ALG, TYPE, VERSION = "Ed25519", "rcpt", 1
 LARGEST = 2**53 - 1
 Payload = dict[str, Any]
 FIELDS: Mapping[str, type] = {
