@@ -281,10 +281,9 @@ class ActionDesk:
             action = await self._journal.action(tenant, action_id)
             if action.state not in _PERFORMED:
                 return action
-            if await self._advanced(action_id, ends - loop.time()):
+            advanced = await self._advanced(action_id, ends - loop.time())
+            if advanced or loop.time() >= ends:
                 return await self._journal.action(tenant, action_id)
-            if loop.time() >= ends:
-                return action
             await asyncio.sleep(WATCH_S)
 
     async def _advanced(self, action_id: str, wait_s: float) -> bool:

@@ -1,0 +1,139 @@
+"""A slot proves that its last holder is dead: files, and PostgreSQL's advisory locks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from tools.slots import MOST, FileSlots, PostgresSlots, Slots
+
+POSTGRES = os.environ.get(
+    "EMBARK_TEST_POSTGRES_URL", "postgresql+psycopg://root@127.0.0.1:5432/test"
+)
+HOLDER = """
+import sys, time
+from pathlib import Path
+from sqlalchemy import create_engine
+from tools.slots import FileSlots, PostgresSlots
+where = sys.argv[1]
+slots = PostgresSlots(create_engine(where)) if "://" in where else FileSlots(Path(where))
+print(slots.take(), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def postgres() -> Iterator[Engine]:
+    """An engine in a schema of its own."""
+    schema = f"slots_{uuid.uuid4().hex}"
+    admin = create_engine(POSTGRES, connect_args={"connect_timeout": 2})
+    try:
+        with admin.begin() as connection:
+            connection.execute(text(f"CREATE SCHEMA {schema}"))
+    except OperationalError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no PostgreSQL at {POSTGRES}: {type(error.orig).__name__}")
+    engine = create_engine(f"{POSTGRES}?options=-csearch_path%3D{schema}")
+    yield engine
+    engine.dispose()
+    with admin.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    admin.dispose()
+
+
+@pytest.fixture(params=["files", "postgres"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "files":
+        return str(tmp_path)
+    engine: Engine = request.getfixturevalue("postgres")
+    return engine.url.render_as_string(hide_password=False)
+
+
+def slots(where: str) -> Slots:
+    if "://" in where:
+        return PostgresSlots(create_engine(where, poolclass=NullPool))
+    return FileSlots(Path(where))
+
+
+def orphans(of: Slots) -> set[str]:
+    with of.orphaned() as names:
+        return set(names)
+
+
+def eventually(of: Slots, name: str) -> bool:
+    """The kernel tells PostgreSQL of a death within moments, not at once."""
+    for _ in range(100):
+        if name in orphans(of):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_each_gets_its_own_and_a_closed_one_is_free_again(where: str) -> None:
+    first, second, third = slots(where), slots(where), slots(where)
+    assert (first.take(), second.take()) == ("slot-0", "slot-1")
+    assert not {"slot-0", "slot-1"} & orphans(third)
+    first.close()
+    assert eventually(third, "slot-0")
+    assert third.take() == "slot-0"
+    second.close()
+    third.close()
+
+
+def test_a_killed_holder_is_proven_dead_and_a_live_one_is_not(where: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, where], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().strip() == "slot-0"
+        mine = slots(where)
+        assert "slot-0" not in orphans(mine)
+        holder.send_signal(signal.SIGSTOP)  # stands still, but lives
+        assert "slot-0" not in orphans(mine)
+        holder.kill()
+        holder.wait()
+        assert eventually(mine, "slot-0")
+        assert mine.take() == "slot-0"
+        mine.close()
+
+
+def test_nobody_takes_a_slot_while_it_is_being_adopted(where: str) -> None:
+    first, second = slots(where), slots(where)
+    assert first.take() == "slot-0"
+    first.close()
+    assert eventually(second, "slot-0")
+    with second.orphaned() as names:
+        assert "slot-0" in names
+        third = slots(where)
+        assert third.take() != "slot-0"
+    third.close()
+
+
+def test_more_workers_than_slots_get_names_that_nobody_adopts(where: str) -> None:
+    taken = [slots(where) for _ in range(MOST + 2)]
+    names = [each.take() for each in taken]
+    assert len(set(names)) == MOST + 2
+    assert [name.split("-")[0] for name in names] == ["slot"] * MOST + ["free"] * 2
+    for each in taken:
+        each.close()
+
+
+def test_journals_in_other_schemas_have_slots_of_their_own(postgres: Engine) -> None:
+    mine, theirs = PostgresSlots(postgres), slots(POSTGRES)
+    assert mine.take() == "slot-0"
+    assert "slot-0" not in orphans(mine)
+    assert theirs.take() == "slot-0"
+    mine.close()
+    theirs.close()
