@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tools.journal import JournalUnavailableError
@@ -17,6 +17,7 @@ from tools.receipts.checkpoints import StoredCheckpoint
 from tools.receipts.tables import receipt_checkpoint as table
 
 _T = TypeVar("_T")
+_UPGRADE_LOCK = 0x72637074  # one process at a time makes the table; any number serves
 
 
 def upgrade(engine: Engine) -> None:
@@ -25,6 +26,8 @@ def upgrade(engine: Engine) -> None:
     config.set_main_option("script_location", "tools.receipts:migrations")
     config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

@@ -1,7 +1,8 @@
 """A dump of the journal held against receipts: the arguments that each receipt committed to.
 
-One JSON object a line: `tenant`, `seq`, `action_id`, `tool`, `tool_version`, `outcome`, and `salt`
-with `args`, both null once the person was erased.
+One JSON object a line: `tenant`, `seq`, `action_id`, `digest`, `tool`, `tool_version`, `outcome`
+(null when the action went on to another one since), and `salt` with `args`, both null once the
+person was erased.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from .reading import Payload, b64url
 from .result import InputError
 
 Row = Mapping[str, Any]
-COMPARED = ("action_id", "tool", "tool_version", "outcome")
+COMPARED = ("action_id", "digest", "tool", "tool_version", "outcome")
 COLUMNS = ("tenant", "seq", *COMPARED, "salt", "args")
 
 
@@ -37,7 +38,7 @@ class Journal:
         if row is None:
             return "the journal has nothing with this receipt"
         for name in COMPARED:
-            if row[name] != payload[name]:
+            if row[name] != payload[name] and (row[name] is not None or name != "outcome"):
                 return f"{name}: the journal says {row[name]!r}, the receipt {payload[name]!r}"
         if (
             row["salt"] is not None
