@@ -133,6 +133,7 @@ class Manifest:
     timeout_s: float = 10.0
     remedies: Mapping[str, str] = field(default_factory=dict)
     """Failure code -> tool that may be offered then; `*` for any other code."""
+    plans: frozenset[str] = frozenset()  # on which it is offered; empty: on every plan
     hidden: bool = False  # exists for our own use, such as a compensator; offered to nobody
 
     @property
@@ -205,6 +206,8 @@ class Attempt:
     fence: int
     etag: str | None = None  # the state that was approved
     resumed: bool = False  # an earlier try may have had its effect
+    before: Mapping[str, JsonValue] | None = None
+    """`Target.state` as approved, for the undo; None where it was not kept."""
 
 
 @dataclass(frozen=True, slots=True)
