@@ -16,7 +16,7 @@ from agent.action_types import ToolCalled, ToolEnded
 from agent.deciding import Decided, decide
 from agent.executing import carry_out
 from agent.proposing import in_words
-from agent.reporting import mark, refusal_key, remedy_for, report_of, title_of
+from agent.reporting import mark, remedy_for, report_of, title_of
 from agent.running import RunContext, language_for
 from agent.state import ConversationState, Memory
 from tools.journal import Action

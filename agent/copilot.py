@@ -13,24 +13,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from agent.action_types import CardShown, RunPaused, ToolEnded
+from agent.action_types import RunPaused
 from agent.checkpoints import memory_saver
 from agent.conversations import (
     Conversation,
-    ConversationsUnavailableError,
     Message,
-    Opened,
     Question,
-    Reply,
     UnknownThreadError,
 )
 from agent.deps import Deps
-from agent.events import decision_of, load_event, stored_answer
+from agent.driving import Driver, Start, timed
+from agent.events import load_event
 from agent.graph import build_graph
 from agent.live import LiveRun
 from agent.passing import passing
@@ -41,30 +38,17 @@ from agent.telling import outcome_of
 from agent.types import (
     Answer,
     Ask,
-    CardAnswer,
-    MessageDelta,
     MessageFinished,
-    MessageStarted,
     Numbered,
-    RunEvent,
-    RunFailed,
-    RunFinished,
-    RunStarted,
     Turn,
-    Utterance,
 )
 from guardrails import Redacted, literal
 from retrieval.types import Scope
-from tools.journal import JournalUnavailableError, OutboxRow
+from tools.journal import OutboxRow
 from tools.types import Actor
 
-_logger = structlog.get_logger(__name__)
-
-LOG_EVERY_S = 0.25
-"""How much of a run's event log a crash may lose; the answer itself is never half stored."""
 MOST_CHARACTERS = 32 * 1024
 """Of one message; more is refused before any work is done."""
-_Key = tuple[str, str, str]
 
 
 class BadAskError(ValueError):
@@ -86,17 +70,6 @@ class Pushed:
         return self.live.run_id
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """What a run begins with, beside its stored question."""
-
-    run_id: str
-    started: float
-    timings: Mapping[str, float]
-    actor: Actor | None = None
-    answers: tuple[CardAnswer, ...] = ()
-
-
 class Copilot:
     """Answers, acts, and keeps the conversation. One per process; `close` ends runs under way."""
 
@@ -105,10 +78,8 @@ class Copilot:
         none, it is memory. Raises UnsafeCheckpointsError."""
         self._deps = deps
         keeper = memory_saver() if saver is None and deps.acting is not None else saver
-        self._graph = build_graph(deps, keeper)
-        self._bare = self._graph if keeper is None else build_graph(deps, None)
-        self._live: dict[_Key, LiveRun] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._driver = Driver(deps, keeper)
+        self._bare = build_graph(deps, None)
         self._listeners: set[asyncio.Queue[Pushed]] = set()
 
     async def ask(self, request: Ask) -> AsyncGenerator[Numbered, None]:
@@ -120,7 +91,7 @@ class Copilot:
         not be stored, and JournalUnavailableError when it cannot be told which cards are open.
         """
         _check(request)
-        live = self._live.get((request.tenant, request.thread_id, request.message_id))
+        live = self._driver.live((request.tenant, request.thread_id, request.message_id))
         if live is None:
             live = await self._begin(request)
         elif _subject(request.actor) != await self._subject_of(request.tenant, request.thread_id):
@@ -140,7 +111,7 @@ class Copilot:
             raise UnknownThreadError(tenant, thread_id)
         question = known.unanswered()
         if question is not None:
-            live = self._live.get((tenant, thread_id, question.message_id))
+            live = self._driver.live((tenant, thread_id, question.message_id))
             if live is None:
                 live = await self._reopen(question, actor)
             async for numbered in self._shown(live, tenant, thread_id, actor):
@@ -161,7 +132,7 @@ class Copilot:
         async with aclosing(passing(self._bare, context, timings, {})) as events:
             async for event in events:
                 if isinstance(event, MessageFinished):
-                    return self._timed(event, started).answer
+                    return timed(self._deps, event, started).answer
         raise RuntimeError("the graph ended without an answer: an edge is wrong")
 
     async def conversation(
@@ -210,7 +181,7 @@ class Copilot:
         acting, tenant, thread_id = self._deps.acting, row.tenant, row.thread_id
         if acting is None or thread_id is None:
             return True
-        if any(key[:2] == (tenant, thread_id) for key in self._live):
+        if self._driver.busy(tenant, thread_id):
             return False
         found = await self._deps.conversations.conversation(tenant, thread_id)
         if found is None:
@@ -221,7 +192,7 @@ class Copilot:
         opened = await self._deps.conversations.open(outcome)
         if opened.answer is not None:
             return True
-        live = self._start(opened, _Start(outcome.run_id, self._deps.timer(), {}))
+        live = self._driver.start(opened, Start(outcome.run_id, self._deps.timer(), {}))
         pushed = Pushed(tenant, thread_id, outcome.subject, outcome.message_id, live)
         for listener in self._listeners:
             listener.put_nowait(pushed)
@@ -246,10 +217,7 @@ class Copilot:
 
     async def close(self) -> None:
         """Stop runs under way; their questions are marked and `resume` answers them."""
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._driver.close()
 
     # --- who sees what -------------------------------------------------------------------------
 
@@ -276,7 +244,7 @@ class Copilot:
         started = self._deps.timer()
         objection = await self._objection(request)
         if objection is not None:
-            return await self._refused(request, objection)
+            return await self._driver.refuse(request, objection)
         redacted, timings = await self._redact(request)
         question = Question(
             tenant=request.tenant,
@@ -291,8 +259,8 @@ class Copilot:
             cause=_cause(request),
         )
         opened = await self._deps.conversations.open(question)
-        start = _Start(request.run_id, started, timings, request.actor, request.resume)
-        return self._start(opened, start)
+        start = Start(request.run_id, started, timings, request.actor, request.resume)
+        return self._driver.start(opened, start)
 
     async def _objection(self, request: Ask) -> Objection | None:
         """Why this run cannot begin on its thread now."""
@@ -312,17 +280,6 @@ class Copilot:
             return await objection_to(acting, request, known)
         return PENDING if await open_pauses(acting, known) else None
 
-    async def _refused(self, request: Ask, objection: Objection) -> LiveRun:
-        """A run that ends where it begins, and of which nothing is stored."""
-        first = await self._deps.conversations.reserve(request.tenant, request.thread_id)
-        live = LiveRun(request.run_id, first)
-        live.publish(
-            RunStarted(request.thread_id, request.run_id),
-            RunFailed(objection.code, objection.message),
-        )
-        live.end()
-        return live
-
     async def _reopen(self, question: Message, actor: Actor | None) -> LiveRun:
         """As `_begin`, from the stored words and through the eyes that asked them."""
         if question.scope is None:
@@ -341,114 +298,7 @@ class Copilot:
         )
         started = self._deps.timer()
         opened = await self._deps.conversations.open(again)
-        return self._start(opened, _Start(question.run_id, started, {}, actor))
-
-    def _start(self, opened: Opened, start: _Start) -> LiveRun:
-        asked = opened.question
-        key = (asked.tenant, asked.thread_id, asked.message_id)
-        running = self._live.get(key)
-        if running is not None:  # another caller was first while we stored
-            return running
-        live = LiveRun(start.run_id, opened.first_event)
-        if opened.answer is not None:
-            live.publish(*_replay(opened.answer, start.run_id))
-            live.end()
-            return live
-        self._live[key] = live
-        context = RunContext(
-            turn=_turn(opened, start.run_id),
-            reply_id=self._deps.new_id(),
-            started=start.started,
-            actor=start.actor,
-            answers={answer.action_id: answer for answer in start.answers},
-        )
-        run = self._drive(live, asked, context, start.timings)
-        task = asyncio.create_task(run, name=f"run {start.run_id}")
-        self._tasks.add(task)
-        task.add_done_callback(lambda ended: self._ended(key, live, ended))
-        return live
-
-    async def _drive(
-        self, live: LiveRun, asked: Message, context: RunContext, timings: Mapping[str, float]
-    ) -> None:
-        concluded = False
-        try:
-            await self._stream(live, asked, context, timings)
-            concluded = True
-        finally:  # cancelled or failed: the question is marked, never left half done
-            if not concluded:
-                await self._deps.conversations.interrupt(asked, live.unlogged())
-
-    async def _stream(
-        self, live: LiveRun, asked: Message, context: RunContext, timings: Mapping[str, float]
-    ) -> None:
-        """What follows the finished message is told once that is stored, and it is stored once the
-        graph has kept its checkpoint: a turn that dies between the two is simply run again."""
-        live.publish(RunStarted(asked.thread_id, live.run_id))
-        logged_at = self._deps.timer()
-        tail: list[RunEvent] = []
-        async with aclosing(passing(self._graph, context, timings, asked.cause)) as events:
-            async for event in events:
-                if tail or isinstance(event, MessageFinished):
-                    tail.append(event)
-                    continue
-                live.publish(event)
-                if self._deps.timer() - logged_at >= LOG_EVERY_S:
-                    logged_at = self._deps.timer()
-                    await self._log(live, asked)
-        if not tail or not isinstance(tail[0], MessageFinished):
-            raise RuntimeError("the graph ended without an answer: an edge is wrong")
-        last = self._timed(tail[0], context.started)
-        await self._conclude(live, asked, last, tail[1:])
-
-    async def _log(self, live: LiveRun, asked: Message) -> None:
-        """Store what was streamed lately; what cannot be stored now goes with the answer."""
-        entries = live.unlogged()
-        try:
-            await self._deps.conversations.append(asked.tenant, asked.thread_id, entries)
-        except ConversationsUnavailableError as error:
-            _logger.warning("run.log_delayed", run_id=live.run_id, reason=str(error))
-        else:
-            live.mark_logged(len(entries))
-
-    async def _conclude(
-        self, live: LiveRun, asked: Message, last: MessageFinished, after: list[RunEvent]
-    ) -> None:
-        """Commit the answer, then say that it is finished: in this order."""
-        tail = (last, *after, await self._end(live, asked, last.answer))
-        facts: dict[str, object] = {**self._deps.facts, "threshold": self._deps.threshold}
-        reply = Reply(
-            message_id=last.message_id,
-            run_id=live.run_id,
-            answer=last.answer,
-            decision=decision_of(last.answer, facts),
-            created=self._deps.clock(),
-            events=live.unlogged(tail),
-        )
-        kept = await self._deps.conversations.finish(asked, reply)
-        if kept.message_id != last.message_id:  # another process answered it first
-            tail = (MessageFinished(last.message_id, stored_answer(kept)), *tail[1:])
-        live.publish(*tail)
-
-    async def _end(self, live: LiveRun, asked: Message, answer: Answer) -> RunEvent:
-        acting = self._deps.acting
-        if not answer.paused or acting is None:
-            return RunFinished(asked.thread_id, live.run_id)
-        waiting = [mark.id for mark in answer.actions if mark.approver == "end_user"]
-        actions = [await acting.journal.action(asked.tenant, name) for name in waiting]
-        pauses = tuple(pause_of(acting, action) for action in actions)
-        return RunPaused(asked.thread_id, live.run_id, pauses)
-
-    def _ended(self, key: _Key, live: LiveRun, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        del self._live[key]
-        error = None if task.cancelled() else task.exception()
-        if task.cancelled():
-            live.publish(RunFailed("cancelled", _FAILURES["cancelled"]))
-        elif error is not None:
-            code = _code(error)
-            live.publish(RunFailed(code, _FAILURES[code]))
-        live.end(error)
+        return self._driver.start(opened, Start(question.run_id, started, {}, actor))
 
     async def _redact(self, request: Ask) -> tuple[Redacted, dict[str, float]]:
         """The words without personal data; of a signed-in person the values are held, and stand
@@ -463,22 +313,6 @@ class Copilot:
                 actor.tenant, actor.subject, request.thread_id, request.text, redaction
             )
         return text, {"redact": ms(self._deps.timer() - start)}
-
-    def _timed(self, event: MessageFinished, started: float) -> MessageFinished:
-        timings = {**event.answer.timings_ms, "total": ms(self._deps.timer() - started)}
-        return replace(event, answer=replace(event.answer, timings_ms=timings))
-
-
-_FAILURES = {
-    "cancelled": "The server is stopping. Your question is kept and will be answered.",
-    "internal": "Something went wrong on our side. Your question is kept.",
-    "upstream_unavailable": "The conversation could not be stored. Please try again.",
-}
-
-
-def _code(error: BaseException) -> str:
-    stored_nothing = isinstance(error, ConversationsUnavailableError | JournalUnavailableError)
-    return "upstream_unavailable" if stored_nothing else "internal"
 
 
 def _subject(actor: Actor | None) -> str | None:
@@ -507,35 +341,3 @@ def _check(request: Ask) -> None:
             f"the scope is of tenant {request.scope.tenant!r}, the conversation of "
             f"{request.tenant!r}: they must be the same"
         )
-
-
-def _turn(opened: Opened, run_id: str) -> Turn:
-    asked = opened.question
-    if asked.scope is None:
-        raise RuntimeError(f"message {asked.message_id!r} was stored without its scope")
-    return Turn(
-        tenant=asked.tenant,
-        thread_id=asked.thread_id,
-        run_id=run_id,
-        message_id=asked.message_id,
-        text=asked.text,
-        scope=asked.scope,
-        history=tuple(
-            Utterance(said.role, said.text) for said in opened.history if said.role != "event"
-        ),
-    )
-
-
-def _replay(answered: Message, run_id: str) -> tuple[RunEvent, ...]:
-    """The events of a run that was answered before: the stored answer, in one piece, with its
-    actions as they stand now."""
-    message_id, answer = answered.message_id, stored_answer(answered)
-    return (
-        RunStarted(answered.thread_id, run_id),
-        *(ToolEnded(mark.id) for mark in answer.actions if mark.told == "result"),
-        MessageStarted(message_id),
-        MessageDelta(message_id, answered.text),
-        MessageFinished(message_id, answer),
-        *(CardShown(mark.id) for mark in answer.actions if mark.told == "card"),
-        RunFinished(answered.thread_id, run_id),
-    )

@@ -32,7 +32,8 @@ async def carry_out(acting: Acting, action: Action, emit: Callable[[RunEvent], N
         while not work.done():
             await asyncio.wait({work}, timeout=LOOK_S)
             progress = await _progress(acting, tenant, action.id)
-            if progress != last and (last is not None or not work.done()):
+            quick = last is None and work.done() and not progress.next_try
+            if progress != last and not quick:
                 emit(progress)
                 last = progress
             if progress.next_try:

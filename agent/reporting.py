@@ -48,29 +48,25 @@ _MOST = str(MOST_OPEN_CARDS)
 
 
 def _key(action: Action, words: Language) -> str:
-    undo = action.undoes is not None
-    match action.state:
-        case State.SUCCEEDED:
-            return "act_undone" if undo else "act_succeeded"
-        case State.FAILED:
-            return "act_undo_failed" if undo else _failed(action)
-        case State.STUCK:
-            return "act_undo_failed"
-        case State.COMPENSATED:
-            return "act_undone"
-        case State.UNKNOWN:
-            return "act_unknown"
-        case State.REFUSED:
-            return refusal_key(action.reason, words)
-        case State.PENDING:
-            return "act_waiting"
-        case _:
-            return "act_retry" if postponed(action) else "act_still"
+    if action.state is State.REFUSED:
+        return refusal_key(action.reason, words)
+    if action.state is State.STARTED:
+        return "act_retry" if postponed(action) else "act_still"
+    if action.state is State.FAILED and action.undoes is None:
+        partial = bool(action.result) or action.undo is not None
+        return "act_partial" if partial else "act_failed"
+    said = _UNDOING if action.undoes is not None else _DOING
+    return said.get(action.state, "act_still")
 
 
-def _failed(action: Action) -> str:
-    partial = bool(action.result) or action.undo is not None
-    return "act_partial" if partial else "act_failed"
+_DOING = {
+    State.PENDING: "act_waiting",
+    State.SUCCEEDED: "act_succeeded",
+    State.UNKNOWN: "act_unknown",
+    State.COMPENSATED: "act_undone",
+    State.STUCK: "act_undo_failed",
+}
+_UNDOING = {**_DOING, State.SUCCEEDED: "act_undone", State.FAILED: "act_undo_failed"}
 
 
 def refusal_key(reason: str, words: Language) -> str:

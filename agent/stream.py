@@ -131,18 +131,14 @@ class Translator:
         match event:
             case RunStarted():
                 return [started(event), state_snapshot(self._state)]
-            case StepStarted(step):
-                return [StepStartedEvent(step_name=step)]
-            case StepFinished(step):
-                return [StepFinishedEvent(step_name=step)]
+            case StepStarted() | StepFinished():
+                return [_step(event)]
             case MessageStarted() | MessageDelta() | MessageFinished():
                 return self._message(event)
             case ToolCalled() | CardShown() | Progressed() | ToolEnded():
                 return self._actions.translate(event)
-            case RunPaused():
-                return self._paused(event)
-            case RunFinished() | RunFailed():
-                return [self._end(event)]
+            case RunFinished() | RunPaused() | RunFailed():
+                return self._over(event)
             case _:
                 assert_never(event)
 
@@ -165,6 +161,26 @@ class Translator:
             events.append(_abstained(message_id, answer))
         return events
 
+    def _over(self, event: RunFinished | RunPaused | RunFailed) -> list[BaseEvent]:
+        match event:
+            case RunPaused():
+                return self._paused(event)
+            case RunFailed(code, message):
+                known = code if code in ERROR_CODES else "internal"
+                return [RunErrorEvent(code=known, message=message)]
+            case RunFinished(thread_id, run_id):
+                success = RunFinishedSuccessOutcome(type="success")
+                return [
+                    RunFinishedEvent(
+                        thread_id=thread_id,
+                        run_id=run_id,
+                        outcome=success,
+                        usage=self._usage or None,
+                    )
+                ]
+            case _:
+                assert_never(event)
+
     def _paused(self, event: RunPaused) -> list[BaseEvent]:
         """Snapshots stand before the interrupted end, for clients that begin with them."""
         messages = [message for message in event.messages if isinstance(message, ANY_MESSAGE)]
@@ -174,16 +190,11 @@ class Translator:
             interrupted(event, self._usage),
         ]
 
-    def _end(self, event: RunFinished | RunFailed) -> BaseEvent:
-        if isinstance(event, RunFailed):
-            code = event.code if event.code in ERROR_CODES else "internal"
-            return RunErrorEvent(code=code, message=event.message)
-        return RunFinishedEvent(
-            thread_id=event.thread_id,
-            run_id=event.run_id,
-            outcome=RunFinishedSuccessOutcome(type="success"),
-            usage=self._usage or None,
-        )
+
+def _step(event: StepStarted | StepFinished) -> BaseEvent:
+    if isinstance(event, StepStarted):
+        return StepStartedEvent(step_name=event.step)
+    return StepFinishedEvent(step_name=event.step)
 
 
 def started(event: RunStarted) -> RunStartedEvent:
