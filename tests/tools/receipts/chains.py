@@ -25,7 +25,7 @@ def arguments(seq: int) -> dict[str, JsonValue]:
 
 
 def payload(tenant: str, seq: int, prev: str) -> dict[str, JsonValue]:
-    """As long as real ones: ids of 22 characters, hashes of 43."""
+    """As long as real ones: our ids of 22 characters, the host's of 20, hashes of 43."""
     return {
         "v": 1,
         "tenant": tenant,
@@ -36,12 +36,12 @@ def payload(tenant: str, seq: int, prev: str) -> dict[str, JsonValue]:
         "digest": f"{seq:043}",
         "tool": "invite_people",
         "tool_version": "1",
-        "actor_ref": f"u{seq % 97:021}",
-        "approver_refs": [f"u{seq % 89:021}"],
+        "actor_ref": f"u{seq % 97:019}",
+        "approver_refs": [f"u{seq % 89:019}"],
         "approval_hash": f"{seq * 7:043}",
         "policy_hash": "p" * 43,
         "outcome": "succeeded",
-        "effect_ref": f"{seq:022}",
+        "effect_ref": f"e{seq:019}",
         "undo_ref": f"{seq + 1:022}",
         "args_commit": commitment(SALT, arguments(seq)),
     }
