@@ -85,6 +85,7 @@ def _sample_ssn(value: str) -> bool:
 
 
 _KEEPS: dict[str, Callable[[str], bool]] = {
+    "API_KEY": placeholder,
     "EMAIL_ADDRESS": _published_mailbox,
     "IP_ADDRESS": _always,
     "CREDIT_CARD": _published_card,

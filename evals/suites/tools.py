@@ -29,7 +29,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -38,6 +38,8 @@ from pydantic import JsonValue
 
 UTTERANCES = "utterances.jsonl"
 WORLD = "world.json"
+NOW = "2026-11-23T10:00:00+00:00"
+"""When cases happen whose world does not say."""
 Pairs = tuple[tuple[JsonValue, str], ...]
 
 
@@ -115,7 +117,7 @@ def _world(path: Path) -> World:
     data = _parsed(_read(path), str(path)) if path.exists() else {}
     try:
         zone = ZoneInfo(data.get("timezone", "UTC"))
-        now = datetime.fromisoformat(data["now"]) if "now" in data else datetime.now(UTC)
+        now = datetime.fromisoformat(data.get("now", NOW))
     except (ZoneInfoNotFoundError, TypeError, ValueError) as error:
         raise CasesError(f"{path}: `now` or `timezone` cannot be read: {error}") from error
     if now.tzinfo is None:
@@ -145,7 +147,7 @@ def _mapping(data: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]
     return value
 
 
-def _pair(pair: object, where: str) -> tuple[JsonValue, str]:
+def _pair(pair: JsonValue, where: str) -> tuple[JsonValue, str]:
     match pair:
         case [value, str(label)]:
             return value, label

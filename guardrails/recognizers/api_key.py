@@ -1,14 +1,14 @@
 """Keys and tokens that providers issue with a prefix of their own."""
 
 from guardrails.recognizers.base import Candidate, Recognizer, Shape
-from guardrails.recognizers.entropy import entropy, placeholder
+from guardrails.recognizers.entropy import entropy, stands_in
 
 _MIN_BITS = 2.5
 """Entropy a character below which an issued key does not fall; `sk_test_aaaa...` does."""
 
 
 def _issued(candidate: Candidate) -> bool:
-    return entropy(candidate.value) >= _MIN_BITS and not placeholder(candidate.value)
+    return entropy(candidate.value) >= _MIN_BITS and not stands_in(candidate.value)
 
 
 # (prefix, characters after it), as the providers document their formats.
@@ -22,6 +22,29 @@ _ISSUED = (
     (r"GR1348941", r"[\w-]{20}"),  # GitLab runner registration
     (r"_gitlab_session=", r"[0-9a-z]{32}"),
     (r"(?:sk|rk)_(?:live|test|prod)_", r"[A-Za-z0-9]{10,247}"),  # Stripe
+    (r"[a-z]{2,12}_(?:live|prod|secret|private)_", r"[A-Za-z0-9]{20,128}"),  # Stripe's example
+    (r"pat-(?:na|eu|ap)\d-", r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),  # HubSpot
+    (r"pat", r"[A-Za-z0-9]{14}\.[0-9a-f]{64}"),  # Airtable
+    (r"sk-or-v1-", r"[0-9a-f]{64}"),  # OpenRouter
+    (r"(?:sk|pk)-lf-", r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),  # Langfuse
+    (r"sb_secret_", r"[\w-]{20,80}"),  # Supabase
+    (r"sbp_", r"[0-9a-f]{40}"),
+    (r"figd_", r"[\w-]{38,60}"),  # Figma
+    (r"CFPAT-", r"[\w-]{43}"),  # Contentful
+    (r"pdl_(?:live|sdbx)_apikey_", r"[a-z0-9]{26}_[A-Za-z0-9]{22}_[A-Za-z0-9]{3}"),  # Paddle
+    (r"(?:nfp|nfc|nfo)_", r"[A-Za-z0-9]{36,40}"),  # Netlify
+    (r"n8n_api_", r"[A-Za-z0-9]{40,120}"),
+    (r"napi_", r"[a-z0-9]{50,70}"),  # Neon
+    (r"npg_", r"[A-Za-z0-9]{12,40}"),
+    (r"rnd_", r"[A-Za-z0-9]{24,40}"),  # Render
+    (r"tskey-(?:api|auth|client)-", r"[A-Za-z0-9-]{20,80}"),  # Tailscale
+    (r"tvly-", r"[\w-]{20,60}"),  # Tavily
+    (r"pcsk_", r"[\w-]{40,90}"),  # Pinecone
+    (r"re_", r"[A-Za-z0-9]{8}_[A-Za-z0-9]{20,30}"),  # Resend
+    (r"(?:sdk|api|mob)-", r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),  # LaunchDarkly
+    (r"sk\.eyJ", r"[\w-]{40,200}\.[\w-]{20,40}"),  # Mapbox
+    (r"access-(?:sandbox|development|production)-", r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    (r"access_token\$(?:production|sandbox)\$", r"[0-9a-z]{16}\$[0-9a-f]{32}"),  # Braintree
     (r"whsec_", r"[A-Za-z0-9+/=]{24,80}"),
     (r"xox[abeoprs](?:\.xox[bp])?-", r"[A-Za-z0-9-]{14,250}"),  # Slack
     (r"xapp-\d-", r"[A-Za-z0-9-]{20,200}"),
