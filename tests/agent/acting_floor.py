@@ -113,7 +113,7 @@ def no_lookup(_actor: Actor) -> Lookup:
     return NoLookup()
 
 
-# --- a planner that understands "set NAME to VALUE" ------------------------------------------------
+# --- a planner that understands "set NAME to VALUE" ----------------------------------------------
 
 _SET = re.compile(r"^(?:please )?set (\S+)(?: to (.+?))?[.!]?$", re.IGNORECASE)
 

@@ -18,6 +18,7 @@ from agent.events import dump_event
 from agent.types import CardAnswer
 from guardrails.labels import Integrity
 from tests.agent.acting_floor import QUESTION, TENANT, Stage, told
+from tests.agent.test_graph import bytes_below
 from tests.tools.acting.floor import ANA, person
 from tools.acting import Desk, Request
 from tools.journal import Action, State
@@ -55,7 +56,7 @@ async def test_typed_values_reach_the_product_and_the_owner_and_nothing_else(
         assert shown[0].text == f"make {MAIL} the owner please"
         assert MAIL in str(shown[1].called[0].view)
     await store.close()
-    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    stored = bytes_below(tmp_path)
     assert b"<EMAIL_ADDRESS_1>" in stored
     assert MAIL.encode() not in stored
     assert str(ANA.rights).encode() not in stored
@@ -91,7 +92,7 @@ async def test_a_conversation_is_nobody_elses() -> None:
     assert stage.floor.shop.items == {}
 
 
-# --- killed ----------------------------------------------------------------------------------------
+# --- killed --------------------------------------------------------------------------------------
 
 
 class DyingDesk:
@@ -171,7 +172,7 @@ async def test_a_decision_that_died_with_its_server_is_asked_again_and_not_guess
     stage = Stage()
     (pause,) = (await stage.says("set lamp to red")).pauses
     dying = stage.another("dying")
-    parts = dying._deps  # noqa: SLF001  # the server is stopped inside its desk
+    parts = dying._deps  # the server is stopped inside its desk
     assert parts.acting is not None
 
     class Stuck(DyingDesk):

@@ -13,6 +13,7 @@ from agent.types import CardAnswer, Refusal, RunFailed
 from tests.agent.acting_floor import QUESTION, TENANT, Stage, Told, sets_items
 from tests.tools.acting.floor import ANA, Floor, of_class, person
 from tests.tools.twins import ShopTool
+from tools.acting import Decision
 from tools.journal import State
 from tools.types import EffectClass, Tier
 
@@ -163,9 +164,7 @@ async def test_what_needs_two_people_waits_for_the_other_and_tells_the_end() -> 
     assert "Done: **Set an item**" in shown
 
 
-def _yes(action_id: str, digest: str) -> Any:
-    from tools.acting import Decision
-
+def _yes(action_id: str, digest: str) -> Decision:
     return Decision(action_id, digest, "approve", ANA)
 
 
@@ -180,7 +179,7 @@ async def test_a_tool_that_only_reads_asks_nobody() -> None:
     stage = Stage(floor=floor)
     told = await stage.says("set lamp to red")
     assert not told.pauses
-    assert ["ToolCalled", "ToolEnded"] == [k for k in told.kinds if k.startswith("Tool")]
+    assert [k for k in told.kinds if k.startswith("Tool")] == ["ToolCalled", "ToolEnded"]
     assert "Done" in told.text
 
 
