@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from typing_extensions import override
 
 from tools.journal import Sealer
-from tools.store.ledger import Ledger, Work
+from tools.store.ledger import Ledger, Runner, Work
 from tools.store.memory import MemoryRows, Shelves
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
-
-
-class Runner(Protocol):
-    """How a transaction is run: at once, in a thread, or with points where others may go on."""
-
-    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
 
 
 async def at_once(work: Callable[[], T]) -> T:

@@ -146,7 +146,7 @@ def approve(book: Book, action: Action, approval: Approval, last: bool) -> Actio
     if code is not None:
         return ApprovalError(code, f"{entry.action.id} needs another approval: {code}")
     given = replace(approval, consumed_at=None)
-    if not rows.add_approval(tenant, given, entry):
+    if not rows.add_approval(given, entry):
         return ApprovalError("already_decided", f"{approval.approver} decided on it before")
     if last:
         return advance(book, entry, entry.to(State.APPROVED, now)).action

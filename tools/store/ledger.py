@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tools.journal import (
     Action,
@@ -28,6 +28,18 @@ from tools.types import Card
 T = TypeVar("T")
 Work = Callable[[Rows], T]
 EXPIRED_AT_MOST = 1000
+
+
+class Runner(Protocol):
+    """How a transaction is run: at once, in a thread, or with points where others may go on."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
+
+
+def steady_clock(start: datetime, monotonic: Callable[[], float]) -> Callable[[], datetime]:
+    """`start`, and what passed since by a clock that nobody sets. Starts now."""
+    zero = monotonic()
+    return lambda: start + timedelta(seconds=monotonic() - zero)
 
 
 class Ledger:

@@ -152,8 +152,8 @@ class MemoryRows:
             if (owner, of) == (tenant, action_id)
         )
 
-    def add_approval(self, tenant: str, approval: Approval, entry: Entry) -> bool:
-        key = (tenant, entry.action.id, approval.approver)
+    def add_approval(self, approval: Approval, entry: Entry) -> bool:
+        key = (*entry.key, approval.approver)
         if key in self._all.approvals or key in self._all.denials:
             return False
         self._put(self._all.approvals, key, approval)

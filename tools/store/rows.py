@@ -122,7 +122,7 @@ class Rows(Protocol):
 
     def approvals(self, tenant: str, action_id: str) -> tuple[Approval, ...]: ...
 
-    def add_approval(self, tenant: str, approval: Approval, entry: Entry) -> bool:
+    def add_approval(self, approval: Approval, entry: Entry) -> bool:
         """Whether this person had not decided on it before."""
         ...
 
