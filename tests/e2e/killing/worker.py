@@ -1,0 +1,185 @@
+"""The processes that die: a clerk that proposes and approves, workers that do.
+
+Run by the driver as forks of a process that has imported everything; alone by
+
+    EMBARK_KILL_AT=settle.after:1 python -m tests.e2e.killing.worker CONFIG.json
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Literal, ParamSpec
+
+from tests.e2e.killing.failpoints import CLERK_CALLS, WORKER_CALLS, Failpoints
+from tests.e2e.killing.parts import open_journal, open_slots
+from tests.e2e.killing.tools import Client, CountedTool
+from tests.tools.twins import Shelf
+from tools.acting import Decision, Request
+from tools.breaker import BreakerPolicy
+from tools.desk import ActionDesk, DeskParts
+from tools.executor import Executor, ExecutorParts
+from tools.journal import Action, Claim, Journal, OutboxRow, State
+from tools.retrying import Backoff, Patience
+from tools.types import Actor, EffectClass, Principal, ToolCall
+from tools.worker import Worker, WorkerParts, WorkerPolicy
+
+_P = ParamSpec("_P")
+WHO = Principal("t", "ana", "acme")
+PEOPLE = 8
+"""Each has a few cards open at a time."""
+BACKLOG = 24
+"""Actions that wait or run; the clerk pauses above it."""
+EFFECTS = (EffectClass.KEYED, EffectClass.NATURAL, EffectClass.READ_BACK, EffectClass.ONCE)
+PATIENCE = Patience(quick=Backoff(0.01, 0.1), scheduled=Backoff(0.1, 0.5), quiet_s=0.5, lease_s=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`log` is where every process appends what it did, for the driver to read."""
+
+    role: Literal["clerk", "worker"]
+    number: int
+    journal: str
+    port: int
+    folder: str
+    kill_at: str = ""
+    first_key: int = 0
+    seed: int = 0
+
+    @property
+    def log(self) -> Path:
+        return Path(self.folder) / "log.jsonl"
+
+
+class Log:
+    """Lines that survive their writer. Times are of the machine's monotonic clock."""
+
+    def __init__(self, config: Config) -> None:
+        self._number = config.number
+        self._file = os.open(config.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def write(self, event: str, **fields: object) -> None:
+        line = {"at": time.monotonic(), "process": self._number, "event": event, **fields}
+        os.write(self._file, json.dumps(line).encode() + b"\n")
+
+    def noting(
+        self, event: str, call: Callable[_P, Awaitable[Action | Claim | None]]
+    ) -> Callable[_P, Awaitable[Action | Claim | None]]:
+        """The call, its result noted."""
+
+        async def noted(*args: _P.args, **kwargs: _P.kwargs) -> Action | Claim | None:
+            result = await call(*args, **kwargs)
+            action = result.action if isinstance(result, Claim) else result
+            if action is not None:
+                self.write(event, action=action.id, state=action.state.value)
+            return result
+
+        return noted
+
+
+def run(config: Config) -> None:
+    failpoints = Failpoints(config.kill_at or os.environ.get("EMBARK_KILL_AT", ""))
+    asyncio.run(_run(config, failpoints, Log(config)))
+
+
+async def _run(config: Config, failpoints: Failpoints, log: Log) -> None:
+    failpoints.at("start")
+    journal = open_journal(config.journal, Path(config.folder), failpoints)
+    client = Client(config.port, failpoints)
+    tools = [CountedTool(effect, client) for effect in EFFECTS]
+    calls = CLERK_CALLS if config.role == "clerk" else WORKER_CALLS
+    for thing in (journal, *tools):
+        failpoints.around(thing, calls)
+    executor = Executor(
+        ExecutorParts(
+            journal=journal,
+            catalogue=Shelf(*tools),
+            policy_version="p1",
+            now=lambda: datetime.now(UTC),
+            rng=Random(config.seed),
+            patience=PATIENCE,
+            breaker=BreakerPolicy(failures=50, open_s=0.2),
+        )
+    )
+    if config.role == "clerk":
+        desk = ActionDesk(DeskParts(journal, Shelf(*tools), executor, "p1", "clerk"))
+        await _Clerk(desk, journal, log).work(config.first_key)
+    else:
+        await _serve(config, journal, executor, log)
+
+
+class _Clerk:
+    """Asks for one thing after the other, each under its own key, and approves it. It may ask
+    again for what it had asked for when it died."""
+
+    def __init__(self, desk: ActionDesk, journal: Journal, log: Log) -> None:
+        self._desk = desk
+        self._journal = journal
+        self._log = log
+
+    async def work(self, number: int) -> None:
+        while True:
+            if number % 4 == 0:
+                await self._backlog()
+            await self._ask(number)
+            number += 1
+
+    async def _backlog(self) -> None:
+        open_states = (State.APPROVED, State.STARTED)
+        while True:
+            waiting = await self._journal.actions("t", states=open_states, limit=BACKLOG)
+            if len(waiting) < BACKLOG:
+                return
+            await asyncio.sleep(0.02)
+
+    async def _ask(self, number: int) -> None:
+        tool = f"do_{EFFECTS[number % len(EFFECTS)].value.lower()}"
+        person = Actor(_somebody(number), frozenset(), auth_time=datetime.now(UTC))
+        call = ToolCall(tool, "1", {"name": f"n{number}"})
+        action = await self._desk.prepare(Request(call, person, key=f"key-{number}"))
+        if action.state is State.PENDING:
+            word = Decision(action.id, action.digest, "approve", person)
+            action = await self._desk.decide("t", word)
+        self._log.write("accepted", key=f"key-{number}", action=action.id, state=action.state.value)
+
+
+def _somebody(number: int) -> Principal:
+    return WHO._replace(subject=f"person-{number % PEOPLE}")
+
+
+async def _serve(config: Config, journal: Journal, executor: Executor, log: Log) -> None:
+    slots = open_slots(config.journal, Path(config.folder))
+    slot = slots.take()
+    log.write("serving", slot=slot)
+    for name, event in (("claim", "claimed"), ("settle", "settled"), ("postpone", "postponed")):
+        setattr(journal, name, log.noting(event, getattr(journal, name)))
+
+    async def tell(row: OutboxRow) -> bool:
+        log.write("told", action=row.action_id, kind=row.kind)
+        return True
+
+    worker = Worker(
+        WorkerParts(
+            journal=journal,
+            executor=executor,
+            slot=slot,
+            rng=Random(config.seed),
+            slots=slots,
+            tell=tell,
+            policy=WorkerPolicy(idle_s=0.05, surface_s=2.0, adopt_s=0.3, tell_s=0.1),
+        )
+    )
+    await worker.serve(asyncio.Event())
+
+
+if __name__ == "__main__":
+    run(Config(**json.loads(Path(sys.argv[1]).read_text())))
