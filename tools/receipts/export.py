@@ -5,15 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Protocol
 
 from anyio.to_thread import run_sync
+from pydantic import JsonValue
 
-from tools.journal import Receipt
+from tools.canonical import canonical
+from tools.journal import RECEIPTED, Action, Receipt
 from tools.receipts.checkpoints import CheckpointStore, ReceiptSource, StoredCheckpoint, Tell
 from tools.receipts.verify import lines
 from tools.receipts.verify.notes import origin_of
 
 BLOCK = 1000
+
+
+class Disclosing(ReceiptSource, Protocol):
+    """A journal that opens the commitments of its receipts."""
+
+    async def action(self, tenant: str, action_id: str) -> Action: ...
+
+    async def salt(self, tenant: str, action_id: str) -> str:
+        """What the commitment to the arguments was made with."""
+        ...
 
 
 async def export(
@@ -33,6 +46,26 @@ async def export(
     while following is not None:
         yield lines.write("checkpoint", following.note)
         following = await anext(notes, None)
+
+
+async def dump(journal: Disclosing, tenant: str) -> AsyncIterator[str]:
+    """The journal's side of every receipt, for `journal_mismatch`. Holds arguments in the clear:
+    for the auditor whom the tenant lets see them, never beside the receipts."""
+    async for receipt in _receipts(journal, tenant):
+        action = await journal.action(tenant, receipt.action_id)
+        newest, kept = action.receipt == receipt.id, action.sealed != "erased"
+        row: dict[str, JsonValue] = {
+            "tenant": tenant,
+            "seq": receipt.seq,
+            "action_id": action.id,
+            "digest": action.digest,
+            "tool": action.call.tool,
+            "tool_version": action.call.version,
+            "outcome": action.state.value if newest and action.state in RECEIPTED else None,
+            "salt": await journal.salt(tenant, action.id) if kept else None,
+            "args": dict(action.call.arguments) if kept else None,
+        }
+        yield canonical(row).decode() + "\n"
 
 
 async def _receipts(source: ReceiptSource, tenant: str) -> AsyncIterator[Receipt]:
