@@ -1,0 +1,1 @@
+"""Harbor: a small product-analytics service with its own database, API and pages."""
