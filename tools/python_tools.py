@@ -26,7 +26,7 @@ from pydantic import ValidationError as PydanticError
 
 from tools.canonical import NotCanonicalError, b64url, canonical
 from tools.numbers import parsed
-from tools.tool import NotSentError, RejectedError, Tool, ToolError, UncertainError
+from tools.tool import DriftError, NotSentError, RejectedError, Tool, ToolError, UncertainError
 from tools.types import (
     Argument,
     Attempt,
@@ -113,12 +113,14 @@ class PythonTool:
             return None
         target = await self.look(call, who)
         same = attempt.etag is None or target.etag == attempt.etag
+        if not same and not attempt.resumed:
+            raise DriftError("target_changed", "it is not what was approved any more")
         return target.state if same else None
 
     async def _done(
         self, call: ToolCall, who: Principal, value: object, before: Plain | None
     ) -> Done:
-        done = value if isinstance(value, Done) else Done(_result(value))
+        done = value if isinstance(value, Done) else _as_done(_result(value))
         undo = done.undo or self._undo(call, done, before)
         if undo is None or done.already:
             return replace(done, undo=None) if done.already else done
@@ -197,6 +199,11 @@ def _result(value: object) -> dict[str, JsonValue]:
             return {}
         case _:
             return {"value": body}
+
+
+def _as_done(result: dict[str, JsonValue]) -> Done:
+    reference = result.get("id")
+    return Done(result, effect_ref=reference if isinstance(reference, str) else "")
 
 
 def _hash(target: Target) -> str:

@@ -77,10 +77,11 @@ async def _opened(
             chosen = OpenApiParts(document, outbound, parts.credentials, parts.now, base)
             return OpenApiBackend(id, source, chosen)
         case McpSource():
-            from tools.mcp import McpError, open_mcp  # noqa: PLC0415  # only where it is used
+            from tools.mcp import McpError, open_mcp, session_of  # noqa: PLC0415  # heavy
 
+            session = session_of(source, file.folder, reach, parts.resolver)
             try:
-                return await open_mcp(id, source, reach, parts.credentials, parts.resolver)
+                return await open_mcp(id, source, session, parts.credentials)
             except McpError as failure:
                 raise SourceError(id, where, str(failure)) from failure
 

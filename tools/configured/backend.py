@@ -80,6 +80,11 @@ class Backend(Protocol):
         """How lists go on; None where they come whole."""
         ...
 
+    @property
+    def reviewed_only(self) -> bool:
+        """Whether operations change without notice, so that each needs a pin of what was read."""
+        ...
+
     def describe(self, operation: str, fields: Collection[str], fixed: Inputs) -> Shape:
         """Raises OperationError."""
         ...

@@ -111,11 +111,25 @@ def _tool(
     shape = backend.describe(entry.operation, fields, entry.fixed)
     _check(entry, shape)
     version = _version(entry, shape, backend)
-    if entry.pin and entry.pin != version:
-        raise _UnfitError(f"the operation changed: reviewed {entry.pin}, now {version}", "pin")
+    _check_pin(entry, shape, backend)
     prefix = f"{source.namespace}_" if source.namespace else ""
     manifest = _manifest(prefix + key, version, entry, shape, backend)
     return ConfiguredTool(_prefixed(manifest, entry, prefix), entry, backend, shape, siblings)
+
+
+def _check_pin(entry: ToolEntry, shape: Shape, backend: Backend) -> None:
+    now = pin_of(shape.fragment)
+    if entry.pin and entry.pin != now:
+        told = f"the operation changed since it was reviewed; read it, then write `pin: {now}`"
+        raise _UnfitError(told, "pin")
+    if backend.reviewed_only and not entry.pin:
+        raise _UnfitError(f"it was not reviewed yet; read the operation, then write `pin: {now}`")
+
+
+def pin_of(fragment: JsonValue) -> str:
+    """Short name of what an operation was when somebody read it."""
+    plain = json.dumps(fragment, sort_keys=True, separators=(",", ":"))
+    return b64url(hashlib.sha256(plain.encode()).digest()[:9])
 
 
 def _field_of(entry: ToolEntry, name: str) -> str:

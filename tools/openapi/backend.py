@@ -55,6 +55,10 @@ class OpenApiBackend:
     def pages(self) -> Pages | None:
         return self._source.pages
 
+    @property
+    def reviewed_only(self) -> bool:
+        return False
+
     def operations(self) -> tuple[str, ...]:
         """All that the document has."""
         return self._parts.document.names()

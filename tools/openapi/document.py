@@ -11,16 +11,14 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from jsonpointer import JsonPointerException, resolve_pointer
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tools.configured import OperationError
+from tools.configured.schemas import dereferenced
 
 METHODS = ("get", "put", "post", "delete", "patch")
 """Methods whose meaning is known; HEAD, OPTIONS and TRACE are not called."""
-DEEPEST = 40
-"""Nested references beyond which a schema is taken to contain itself."""
 
 
 class DocumentError(ValueError):
@@ -65,30 +63,9 @@ class Document:
             else None
         )
 
-    def resolved(self, node: Any, depth: int = 0) -> Any:
+    def resolved(self, node: Any) -> Any:
         """The node without references. Raises OperationError on foreign and endless ones."""
-        if depth > DEEPEST:
-            raise OperationError("a schema contains itself; name the fields that are needed apart")
-        if isinstance(node, list):
-            return [self.resolved(each, depth) for each in node]
-        if not isinstance(node, Mapping):
-            return node
-        reference = node.get("$ref")
-        if isinstance(reference, str):
-            beside = {k: v for k, v in node.items() if k != "$ref"}
-            return self.resolved({**self._referenced(reference), **beside}, depth + 1)
-        return {key: self.resolved(value, depth) for key, value in node.items()}
-
-    def _referenced(self, reference: str) -> Mapping[str, Any]:
-        if not reference.startswith("#"):
-            raise OperationError(f"{reference}: only references within the document are followed")
-        try:
-            found = resolve_pointer(self._tree, reference[1:])
-        except JsonPointerException as missing:
-            raise OperationError(f"{reference} points nowhere") from missing
-        if not isinstance(found, Mapping):
-            raise OperationError(f"{reference} is no schema")
-        return found
+        return dereferenced(self._tree, node)
 
     def schema(self, node: Any) -> dict[str, Any]:
         """A schema of the document, resolved, as JSON Schema 2020-12."""

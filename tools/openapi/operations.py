@@ -9,8 +9,7 @@ from typing import Any, Literal
 from pydantic import JsonValue
 
 from tools.configured import FieldShape, OperationError, Shape
-from tools.openapi.document import Document
-from tools.openapi.schemas import (
+from tools.configured.schemas import (
     Schema,
     argument_schema,
     below,
@@ -18,6 +17,7 @@ from tools.openapi.schemas import (
     missing_fields,
     to_wire,
 )
+from tools.openapi.document import Document
 
 Location = Literal["path", "query", "header", "cookie"]
 LOCATIONS = ("path", "query", "header", "cookie")

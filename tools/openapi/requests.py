@@ -12,8 +12,8 @@ from urllib.parse import quote, urlencode
 from pydantic import JsonValue
 
 from tools.configured import OperationError
+from tools.configured.schemas import simplified, to_wire
 from tools.openapi.operations import FORM, MULTIPART, Body, Operation, Parameter
-from tools.openapi.schemas import simplified, to_wire
 from tools.policy.mapping import put
 from tools.tool import RejectedError
 

@@ -89,6 +89,7 @@ class McpSource(SourcePart):
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = Field(default_factory=dict)
     url: str = ""
+    errors: ErrorPointers = ErrorPointers()
 
     @model_validator(mode="after")
     def _one_way(self) -> McpSource:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jsonpointer import JsonPointerException, resolve_pointer
 from pydantic import JsonValue
 
-from tools.configured import OperationError
+from tools.configured.backend import OperationError
 from tools.policy.mapping import Missing, at
 
 Schema = dict[str, Any]
@@ -23,6 +24,35 @@ _DOCUMENTATION = {
 }  # fmt: skip
 _MAPS_OF_SCHEMAS = {"properties", "patternProperties", "$defs", "dependentSchemas"}
 _UNIONS = ("oneOf", "anyOf")
+DEEPEST = 40
+"""Nested references beyond which a schema is taken to contain itself."""
+
+
+def dereferenced(root: Any, node: Any, depth: int = 0) -> Any:
+    """The node without references. Raises OperationError on foreign and endless ones."""
+    if depth > DEEPEST:
+        raise OperationError("a schema contains itself; name the fields that are needed apart")
+    if isinstance(node, list):
+        return [dereferenced(root, each, depth) for each in node]
+    if not isinstance(node, Mapping):
+        return node
+    reference = node.get("$ref")
+    if isinstance(reference, str):
+        beside = {k: v for k, v in node.items() if k != "$ref"}
+        return dereferenced(root, {**_referenced(root, reference), **beside}, depth + 1)
+    return {key: dereferenced(root, value, depth) for key, value in node.items()}
+
+
+def _referenced(root: Any, reference: str) -> Mapping[str, Any]:
+    if not reference.startswith("#"):
+        raise OperationError(f"{reference}: only references within the document are followed")
+    try:
+        found = resolve_pointer(root, reference[1:])
+    except JsonPointerException as missing:
+        raise OperationError(f"{reference} points nowhere") from missing
+    if not isinstance(found, Mapping):
+        raise OperationError(f"{reference} is no schema")
+    return found
 
 
 def simplified(schema: Schema, fixed: Mapping[str, JsonValue] | None = None) -> Schema:
