@@ -40,6 +40,7 @@ VERBS = {
     "demo": Verb("embark.cli.demo:demo", "Index the docs, serve them, open the chat page."),
     "config": Verb("embark.cli.config:config_app", "Show every setting and where it comes from."),
     "eval": Verb("embark.cli.evaluate:eval_app", "Measure answers on questions with known ones."),
+    "receipts": Verb("embark.cli.receipts:receipts_app", "List, show and verify signed receipts."),
     "openapi": Verb("embark.cli.openapi:openapi", "Print the OpenAPI document of the server."),
 }
 

@@ -122,6 +122,13 @@ class Ledger:
             raise UnknownActionError(f"there is no action {action_id}")
         return entry.action
 
+    async def salt(self, tenant: str, action_id: str) -> str:
+        """Under which the action's receipts commit to its arguments; empty where it was erased."""
+        entry = await self._run(lambda rows: rows.entry(tenant, action_id))
+        if entry is None:
+            raise UnknownActionError(f"there is no action {action_id}")
+        return entry.salt
+
     async def by_key(self, tenant: str, idem_key: str) -> Action | None:
         entry = await self._run(lambda rows: rows.by_key(tenant, idem_key))
         return None if entry is None else entry.action

@@ -1,0 +1,107 @@
+"""settings -> key ring, journal, checkpoints: what receipts are made of, opened here."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from embark.layers import ConfigurationError
+from embark.settings import Settings
+from tools.journal import JournalUnavailableError
+from tools.journal_sql import SqlJournal
+from tools.receipts import checkpoints_sql
+from tools.receipts.checkpoints import CheckpointStore
+from tools.receipts.checkpoints_sql import SqlCheckpoints
+from tools.receipts.keys import KeyRing, KeyRingError
+from tools.receipts.sealing import JwsSealer
+from tools.store.engine import open_engine, upgrade
+from tools.store.ledger import steady_clock
+from tools.vault_sql import SqlVault
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """A tenant's receipts with what they are verified by."""
+
+    journal: SqlJournal
+    checkpoints: CheckpointStore
+    ring: KeyRing
+
+
+@asynccontextmanager
+async def open_receipts(settings: Settings) -> AsyncIterator[Receipts]:
+    """Until the context ends. Raises ConfigurationError, JournalUnavailableError."""
+    ring = open_ring(settings)
+    engine = open_journal_engine(settings)
+    journal = make_journal(settings, engine, ring)
+    try:
+        yield Receipts(journal, SqlCheckpoints(engine), ring)
+    finally:
+        await journal.close()
+
+
+def open_ring(settings: Settings) -> KeyRing:
+    """The keys that sign receipts; made in the data folder at the first use."""
+    try:
+        return KeyRing.open(keys_folder(settings) / "receipts", datetime.now(UTC))
+    except KeyRingError as failure:
+        raise ConfigurationError([str(failure)]) from failure
+
+
+def open_journal_engine(settings: Settings) -> Engine:
+    """The journal's database with its tables: a file of its own unless `actions.url` names one."""
+    url = settings.actions.url
+    if url is None:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    address = f"sqlite:///{settings.data_dir / 'journal.sqlite'}"
+    engine = open_engine(address if url is None else url.get_secret_value())
+    try:
+        upgrade(engine)
+        checkpoints_sql.upgrade(engine)
+    except DBAPIError as failure:
+        engine.dispose()
+        raise JournalUnavailableError(f"the journal does not answer: {failure.orig}") from failure
+    return engine
+
+
+def make_journal(settings: Settings, engine: Engine, ring: KeyRing) -> SqlJournal:
+    """The journal over this engine; its vault keeps subjects' keys in the same database."""
+    clock = steady_clock(datetime.now(UTC), time.monotonic)
+    served = engine.dialect.name == "postgresql"
+    vault = SqlVault(engine, master_key(settings))
+    return SqlJournal(engine, vault, JwsSealer(ring, clock), clock=None if served else clock)
+
+
+def master_key(settings: Settings) -> bytes:
+    """What wraps the keys of subjects: a file beside the database, never in it.
+
+    Raises ConfigurationError when others may read it.
+    """
+    file = keys_folder(settings) / "vault.key"
+    try:
+        made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        if file.stat().st_mode & 0o077:
+            raise ConfigurationError([f"{file}: others may read it; chmod 600 {file}"]) from None
+        return file.read_bytes()
+    with os.fdopen(made, "wb") as stream:
+        stream.write(secrets.token_bytes(32))
+        stream.flush()
+        os.fsync(stream.fileno())
+    return file.read_bytes()
+
+
+def keys_folder(settings: Settings) -> Path:
+    """For the owner alone."""
+    folder = settings.data_dir / "keys"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
