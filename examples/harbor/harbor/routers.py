@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harbor import accounts, sandbox, team
+from harbor import accounts, keys, sandbox, security, team
 
-ROUTERS = (accounts, team)
+ROUTERS = (accounts, team, security, keys)
 SANDBOX = (sandbox,)
