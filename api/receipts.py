@@ -5,7 +5,7 @@ A receipt of somebody else and one that does not exist look the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -64,7 +64,7 @@ class ReceiptDesk:
 
     journal: Journal
     ring: KeyRing
-    caller: Callable[..., Actor]
+    caller: Callable[..., Actor | Awaitable[Actor]]
 
 
 def router(desk: ReceiptDesk) -> APIRouter:
