@@ -22,6 +22,7 @@ def report(name: str, found: Findings) -> str:
     states = ", ".join(f"{state} {n}" for state, n in sorted(found.states.items()))
     return (
         f"{name}: {found.kills} kills in {found.took_s:.0f} s at {len(found.points)} points"
+        f" (never at {', '.join(found.missed) or 'none left out'})"
         f" ({found.points['at_random']} at random moments)\n"
         f"  {found.accepted} accepted actions: {states}\n"
         f"  target: {found.calls} calls, {found.effects} effects; {found.receipts} receipts\n"
@@ -29,6 +30,7 @@ def report(name: str, found: Findings) -> str:
         f" p50 {percentile(recovered, 0.5):.3f} s, p99 {percentile(recovered, 0.99):.3f} s;"
         f" from death p50 {percentile(found.after_death, 0.5):.3f} s,"
         f" p99 {percentile(found.after_death, 0.99):.3f} s\n"
+        f"  from a cold start of the interpreter to the first claim: {found.cold_s:.2f} s\n"
         f"  unknown told to a person: {len(found.surfaced)},"
         f" slowest after {max(found.surfaced, default=0.0):.2f} s\n"
         f"  wrong: {len(found.wrong)}" + "".join(f"\n    {each}" for each in found.wrong[:20])

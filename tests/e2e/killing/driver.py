@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from random import Random
@@ -36,9 +36,12 @@ from tests.e2e.killing.parts import prepare_journal
 from tests.e2e.killing.tools import Client
 
 ROOT = Path(__file__).parents[3]
-RARE = frozenset({"renew", "resolve", "postpone", "read_back", "unresolved", "expire"})
+INSIDE = (*SQL_POINTS, *HTTP_POINTS)
+FREQUENT = frozenset({"claim", "settle", "look", "run", "outbox", "sent", "sql", "http"})
+FREQUENT |= frozenset(CLERK_CALLS)
+RARE = frozenset({"renew", "resolve", "postpone", "read_back"})
 """Calls that a short life seldom comes by: their points get more time."""
-PATIENT_S, LIFE_S = 6.0, 1.5
+PATIENT_S, LIFE_S = 4.0, 1.5
 """How long a process may take to come by its point before it is killed where it is."""
 DRAIN_S = 60.0
 SHARE_AT_RANDOM = 0.35
@@ -74,9 +77,11 @@ class KillLoop:
     seed: int
     port: int = 0
     lives: Lives = field(default_factory=Lives)
+    _deck: dict[str, Iterator[str]] = field(default_factory=dict)
 
     def run(self) -> Findings:
         rng = Random(self.seed)
+        self._deck = {role: _deck(role, rng) for role in ("clerk", "worker")}
         prepare_journal(self.journal, self.folder)
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["tests.e2e.killing.worker"])
@@ -86,11 +91,13 @@ class KillLoop:
             self._kill(context, cast, rng)
             took_s = time.monotonic() - began
             _end(cast[:1])
-            self._drain(context, cast[1:])
+            cold_s = self._drain(cast[1:])
             effects = asyncio.run(_effects(self.port))
         findings = asyncio.run(check(self.journal, self.folder, effects, self._events()))
         findings.kills, findings.took_s = sum(self.lives.points.values()), took_s
-        findings.points = self.lives.points
+        findings.points, findings.cold_s = self.lives.points, cold_s
+        everywhere = {*all_points("clerk"), *all_points("worker")}
+        findings.missed = tuple(sorted(everywhere - self.lives.points.keys()))
         self._recoveries(findings)
         return findings
 
@@ -112,7 +119,7 @@ class KillLoop:
 
     def _start(self, context: ForkServerContext, role: str, rng: Random) -> _Member:
         number = len(self.lives.began)
-        point, life_s = _chosen(role, rng)
+        point, life_s = _chosen(self._deck[role], rng)
         config = processes.Config(
             role="clerk" if role == "clerk" else "worker",
             number=number,
@@ -131,23 +138,26 @@ class KillLoop:
     def _next_key(self) -> int:
         return sum(event["event"] == "accepted" for event in self._events())
 
-    def _drain(self, context: ForkServerContext, cast: Sequence[_Member]) -> None:
-        """Workers that nobody kills bring everything to its end."""
+    def _drain(self, cast: Sequence[_Member]) -> float:
+        """A worker that nobody kills brings everything to its end. It is started as anybody would
+        start it, without a warm parent: the seconds until it first went on with an action."""
         _end(cast)
-        clean = []
-        for _ in cast:
-            number = len(self.lives.began)
-            config = processes.Config(
-                "worker", number, self.journal, self.port, str(self.folder), seed=number
-            )
-            self.lives.began[number] = time.monotonic()
-            process = context.Process(target=processes.run, args=(config,), daemon=True)
-            process.start()
-            clean.append(_Member("worker", process, number, "", 0))
-        try:
-            asyncio.run(_drained(self.journal, self.folder))
-        finally:
-            _end(clean)
+        number = len(self.lives.began)
+        config = processes.Config(
+            "worker", number, self.journal, self.port, str(self.folder), seed=number
+        )
+        file = self.folder / "worker.json"
+        file.write_text(json.dumps(asdict(config)))
+        began = self.lives.began[number] = time.monotonic()
+        command = [sys.executable, "-m", "tests.e2e.killing.worker", str(file)]
+        with subprocess.Popen(command, cwd=ROOT) as process:
+            try:
+                asyncio.run(asyncio.wait_for(drained(self.journal, self.folder), DRAIN_S))
+            finally:
+                process.kill()
+        mine = [event for event in self._events() if event["process"] == number]
+        claimed = [event["at"] - began for event in mine if event["event"] == "claimed"]
+        return min(claimed, default=0.0)
 
     def _events(self) -> list[Mapping[str, Any]]:
         log = self.folder / "log.jsonl"
@@ -155,8 +165,8 @@ class KillLoop:
         return [json.loads(line) for line in lines]
 
     def _recoveries(self, findings: Findings) -> None:
-        """For every action that a dead worker had in hand: from its death, and from the start of
-        the next worker after it, to the claim that goes on with it."""
+        """For every action that a dead worker had in hand: from its death to the claim that goes on
+        with it, and the share of that in which the process that did so was there."""
         held: dict[str, int] = {}
         for event in self._events():
             action, process = event.get("action", ""), event["process"]
@@ -164,25 +174,34 @@ class KillLoop:
                 held.pop(action, None)
             if event["event"] != "claimed":
                 continue
-            before = held.get(action)
+            before = held.get(action, process)
             held[action] = process
-            died = self.lives.died.get(before) if before is not None else None
-            if before is None or died is None or before == process:
+            if before == process or before not in self.lives.died:
                 continue
-            restarted = min(began for began in self.lives.began.values() if began >= died)
+            died = self.lives.died[before]
             findings.after_death.append(event["at"] - died)
-            findings.after_restart.append(max(event["at"] - restarted, 0.0))
+            there = max(died, self.lives.began[process])
+            findings.after_restart.append(max(event["at"] - there, 0.0))
 
 
-def _chosen(role: str, rng: Random) -> tuple[str, float]:
+def all_points(role: str) -> tuple[str, ...]:
+    calls, inside = (CLERK_CALLS, SQL_POINTS) if role == "clerk" else (WORKER_CALLS, INSIDE)
+    return (*points(calls), *inside)
+
+
+def _deck(role: str, rng: Random) -> Iterator[str]:
+    """Every point in turn, in a new order each time."""
+    while True:
+        yield from rng.sample(all_points(role), len(all_points(role)))
+
+
+def _chosen(deck: Iterator[str], rng: Random) -> tuple[str, float]:
     """A point and how long to wait for it; no point: a random moment."""
     if rng.random() < SHARE_AT_RANDOM:
         return "", rng.uniform(0.02, 0.6)
-    calls = CLERK_CALLS if role == "clerk" else WORKER_CALLS
-    inside = SQL_POINTS if role == "clerk" else (*SQL_POINTS, *HTTP_POINTS)
-    point = rng.choice((*points(calls), *inside))
+    point = next(deck)
     rare = point.split(".")[0] in RARE
-    number = rng.randint(1, 2) if rare else rng.randint(1, 12)
+    number = rng.randint(1, 8) if point.split(".")[0] in FREQUENT else 1
     return f"{point}:{number}", PATIENT_S if rare else LIFE_S
 
 
@@ -206,7 +225,3 @@ def _end(cast: Sequence[_Member]) -> None:
 async def _effects(port: int) -> Mapping[str, Mapping[str, int]]:
     answer = await Client(port, Failpoints("")).ask("GET", "/effects", "")
     return answer.body  # type: ignore[return-value]
-
-
-async def _drained(journal: str, folder: Path) -> None:
-    await asyncio.wait_for(drained(journal, folder), DRAIN_S)

@@ -17,11 +17,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-LOST, REFUSED, BUSY, SLOW = 0.05, 0.03, 0.03, 0.3
-"""Shares of calls with each fault."""
-SLOW_S = 0.06
+LOST, REFUSED, BUSY, SLOW, DEAF = 0.1, 0.03, 0.08, 0.5, 0.3
+"""Shares of calls with each fault; DEAF of the questions."""
+SLOW_S = 0.15
 """At most this long, before the effect: kills then fall between the call and its effect."""
-MAX_LINES = 50
 
 
 @dataclass
@@ -71,17 +70,15 @@ class Target:
         if status == 0:
             return False
         text = json.dumps(answer).encode()
-        retry = "Retry-After: 0\r\n" if status == 429 else ""
-        writer.write(
-            f"HTTP/1.1 {status} X\r\n{retry}Content-Length: {len(text)}\r\n\r\n".encode() + text
-        )
+        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(text)}\r\n\r\n".encode())
+        writer.write(text)
         await writer.drain()
         return True
 
     async def _answer(self, method: str, path: str, action: str, body: str) -> tuple[int, object]:
         ledger, draw = self._ledger, self._rng.random()
         if method == "GET":
-            return 200, self._read(path)
+            return (200 if draw > DEAF or path == "/effects" else 0), self._read(path)
         if draw < REFUSED:
             return 422, {}
         if draw < REFUSED + BUSY:

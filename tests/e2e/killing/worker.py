@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 import time
@@ -18,6 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Literal, ParamSpec
+
+import structlog
 
 from tests.e2e.killing.failpoints import CLERK_CALLS, WORKER_CALLS, Failpoints
 from tests.e2e.killing.parts import open_journal, open_slots
@@ -34,12 +37,26 @@ from tools.worker import Worker, WorkerParts, WorkerPolicy
 
 _P = ParamSpec("_P")
 WHO = Principal("t", "ana", "acme")
+POLICY = WorkerPolicy(idle_s=0.05, surface_s=2.0, adopt_s=0.3, tell_s=0.1, expire_s=0.5)
 PEOPLE = 8
 """Each has a few cards open at a time."""
 BACKLOG = 24
 """Actions that wait or run; the clerk pauses above it."""
-EFFECTS = (EffectClass.KEYED, EffectClass.NATURAL, EffectClass.READ_BACK, EffectClass.ONCE)
-PATIENCE = Patience(quick=Backoff(0.01, 0.1), scheduled=Backoff(0.1, 0.5), quiet_s=0.5, lease_s=5.0)
+EFFECTS = (
+    EffectClass.KEYED,
+    EffectClass.NATURAL,
+    EffectClass.READ_BACK,
+    EffectClass.ONCE,
+    EffectClass.ONCE,  # what cannot be sent again is asked for more often
+)
+PATIENCE = Patience(
+    tries=2,
+    quick=Backoff(0.01, 0.1),
+    scheduled=Backoff(0.1, 0.5),
+    held_s=0.2,
+    quiet_s=0.6,
+    lease_s=1.5,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +105,8 @@ class Log:
 
 def run(config: Config) -> None:
     failpoints = Failpoints(config.kill_at or os.environ.get("EMBARK_KILL_AT", ""))
+    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=quiet)
     asyncio.run(_run(config, failpoints, Log(config)))
 
 
@@ -95,7 +114,7 @@ async def _run(config: Config, failpoints: Failpoints, log: Log) -> None:
     failpoints.at("start")
     journal = open_journal(config.journal, Path(config.folder), failpoints)
     client = Client(config.port, failpoints)
-    tools = [CountedTool(effect, client) for effect in EFFECTS]
+    tools = [CountedTool(effect, client) for effect in EffectClass]
     calls = CLERK_CALLS if config.role == "clerk" else WORKER_CALLS
     for thing in (journal, *tools):
         failpoints.around(thing, calls)
@@ -175,7 +194,7 @@ async def _serve(config: Config, journal: Journal, executor: Executor, log: Log)
             rng=Random(config.seed),
             slots=slots,
             tell=tell,
-            policy=WorkerPolicy(idle_s=0.05, surface_s=2.0, adopt_s=0.3, tell_s=0.1),
+            policy=POLICY,
         )
     )
     await worker.serve(asyncio.Event())
