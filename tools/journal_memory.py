@@ -22,20 +22,22 @@ async def at_once(work: Callable[[], T]) -> T:
 
 
 class MemoryJournal(Ledger):
-    """Forgets with the process. `clock` is the journal's own time, UTC."""
+    """Forgets with the process. `clock` is the journal's own time, UTC; journals over the same
+    `shelves` are one journal."""
 
     def __init__(
         self,
         sealer: Sealer,
         clock: Clock,
         *,
+        shelves: Shelves | None = None,
         runner: Runner = at_once,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         super().__init__(sealer, entropy)
         self._clock = clock
         self._runner = runner
-        self.shelves = Shelves()
+        self.shelves = shelves or Shelves()
 
     @override
     async def _run(self, work: Work[T]) -> T:
