@@ -1,12 +1,17 @@
 """HTTP request -> route -> the composed product -> AG-UI stream, JSON or page."""
 
+from api.acts import Acts
 from api.app import create_app
 from api.context import Check, Probe, Site
+from api.identity import Identify, IdentityUnavailableError
 from api.limits import Limits
 from api.probes import database_probe, encoder_probe, index_probe
 
 __all__ = [
+    "Acts",
     "Check",
+    "Identify",
+    "IdentityUnavailableError",
     "Limits",
     "Probe",
     "Site",

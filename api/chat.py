@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from ag_ui.core import AgentCapabilities, ContentPart, TextPart, UserMessage
 from ag_ui.core.capabilities import (
+    HumanInTheLoopCapabilities,
     IdentityCapabilities,
     OutputCapabilities,
     StateCapabilities,
@@ -21,17 +22,22 @@ from agent import Ask
 from api.context import Context, ThreadId
 from api.errors import ConflictError, InputError, TooLargeError
 from api.following import Join, join_thread
+from api.identity import Caller, scope_of
 from api.limits import Slot
 from api.openapi import problem
+from api.resuming import answers_of
 from api.runs import Run, ThreadKey
 from api.schemas import WIRE_ID, RunInput
+from api.snapshots import with_snapshots
 from api.sse import EventStream
+from tools.types import Actor
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "AG-UI 1.0 events as server-sent events, LF only, `id:` rising per thread",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
+    401: problem("The token is not good any more"),
     409: problem("The thread is still answering"),
     413: problem("Body or message too large"),
     422: problem("The input does not fit"),
@@ -50,10 +56,10 @@ def router(context: Context) -> APIRouter:
     @routes.post(
         "", summary="Run", status_code=200, response_class=EventStream, responses=RESPONSES
     )
-    async def run(body: RunInput, request: Request) -> EventStream:
-        message_id, text = _question(body, context.limits.max_message_bytes)
+    async def run(body: RunInput, request: Request, actor: Caller) -> EventStream:
+        ask = _ask(context, body, actor)
         with _slot(context, request) as slot:
-            attached = _attach(context, body, message_id, text)
+            attached = _attach(context, ask)
             await attached.opened()
             return EventStream(attached.read(0, context.limits.heartbeat_s), slot)
 
@@ -67,17 +73,19 @@ def router(context: Context) -> APIRouter:
     async def events(
         thread_id: ThreadId,
         request: Request,
+        actor: Caller,
         last_event_id: Cursor = None,
         follow: Follow = True,
     ) -> EventStream:
-        join = Join(ThreadKey(context.tenant, thread_id), last_event_id, follow)
+        thread = ThreadKey(context.tenant, thread_id, actor.subject if actor else None)
+        join = Join(thread, actor, last_event_id, follow)
         with _slot(context, request) as slot:
             frames = await join_thread(context, join)
             return EventStream(frames, slot)
 
     @routes.get("/capabilities", summary="AG-UI capabilities")
     async def capabilities() -> AgentCapabilities:
-        return _capabilities(context.site.version)
+        return _capabilities(context.site.version, acts=context.acts.identify is not None)
 
     return routes
 
@@ -92,18 +100,35 @@ def _slot(context: Context, request: Request) -> Iterator[Slot]:
         undo.pop_all()
 
 
-def _attach(context: Context, body: RunInput, message_id: str, text: str) -> Run:
+def _ask(context: Context, body: RunInput, actor: Actor | None) -> Ask:
+    """A message, or the user's word on cards: with `resume` no message is read."""
+    if body.resume:
+        message_id, text = f"~resume.{body.run_id}", ""
+    else:
+        message_id, text = _question(body, context.limits.max_message_bytes)
+    return Ask(
+        tenant=context.tenant,
+        thread_id=body.thread_id,
+        run_id=body.run_id,
+        message_id=message_id,
+        text=text,
+        scope=scope_of(context.site.viewer, actor),
+        actor=actor,
+        resume=answers_of(body.resume or ()),
+    )
+
+
+def _attach(context: Context, ask: Ask) -> Run:
     """Begin the run; a repeated POST of the same run reads the one that is there."""
-    key = ThreadKey(context.tenant, body.thread_id)
+    key = ThreadKey(context.tenant, ask.thread_id, ask.actor.subject if ask.actor else None)
     newest = context.runs.newest(key)
     if newest is not None and not newest.failed:
-        if newest.message_id == message_id and (newest.run_id == body.run_id or not newest.done):
+        if newest.message_id == ask.message_id and (newest.run_id == ask.run_id or not newest.done):
             return newest
-        if newest.run_id == body.run_id:
+        if newest.run_id == ask.run_id:
             raise ConflictError("run_id_reused", "this runId belongs to another message")
-    viewer = context.site.viewer
-    ask = Ask(context.tenant, body.thread_id, body.run_id, message_id, text, viewer)
-    return context.runs.start(key, body.run_id, message_id, context.assistant.ask(ask))
+    events = with_snapshots(context, ask.actor, context.assistant.ask(ask))
+    return context.runs.start(key, ask.run_id, ask.message_id, events)
 
 
 def _question(body: RunInput, max_bytes: int) -> tuple[str, str]:
@@ -133,19 +158,23 @@ def _text(content: str | list[ContentPart]) -> str:
     return "\n".join(part.text for part in content if isinstance(part, TextPart))
 
 
-def _capabilities(version: str) -> AgentCapabilities:
+def _capabilities(version: str, *, acts: bool) -> AgentCapabilities:
     return AgentCapabilities(
         identity=IdentityCapabilities(
             name="Embark",
             type="embark",
             version=version,
-            description="Answers from the product's documentation, every sentence with its source",
+            description="Answers from the product's documentation, every sentence with its source,"
+            " and does what its user approves, with a receipt",
         ),
         transport=TransportCapabilities(
             streaming=True, resumable=True, websocket=False, http_binary=False
         ),
-        tools=ToolsCapabilities(supported=False, client_provided=False),
+        tools=ToolsCapabilities(supported=acts, client_provided=False),
         output=OutputCapabilities(supported_mime_types=["text/markdown"]),
         state=StateCapabilities(snapshots=True, memory=True, persistent_state=True),
+        human_in_the_loop=HumanInTheLoopCapabilities(
+            supported=acts, approvals=acts, interrupts=acts, approve_with_edits=acts
+        ),
         custom={"citations": "TEXT_MESSAGE_END.metadata.citations", "abstains": True},
     )

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import Path
 
 from agent.stream import PageUrl
+from api.acts import Acts
 from api.assistant import Assistant
 from api.limits import Limits, StreamSlots
 from api.runs import Runs
@@ -59,6 +60,7 @@ class Context:
     limits: Limits
     runs: Runs
     slots: StreamSlots
+    acts: Acts = field(default_factory=Acts)
     page_url: PageUrl = page_url
 
     @property

@@ -33,6 +33,15 @@ from retrieval.index import (
     RetrievalError,
     UnknownFieldError,
 )
+from tools.acting import BadCallError, NoSuchToolError
+from tools.journal import (
+    ApprovalError,
+    IllegalMoveError,
+    JournalError,
+    UnknownActionError,
+)
+from tools.tool import ForbiddenError, NotSentError, RejectedError, ToolError
+from tools.vault import KeyDestroyedError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2  # an index switch or a database failover is over within this, or lasts longer
@@ -133,6 +142,17 @@ TABLE: Mapping[type[Exception], Problem] = {
     ConversationError: _unavailable("database_unavailable", "the database does not answer"),
     OperationalError: _unavailable("database_unavailable", "the database does not answer"),
     SQLAlchemyError: Problem(500, "internal", "the database refused a statement"),
+    UnknownActionError: Problem(404, "no_such_action", "there is no such action for you"),
+    NoSuchToolError: Problem(404, "no_such_tool", "there is no such tool for you"),
+    IllegalMoveError: Problem(409, "illegal_move", "the action has moved on: read it again"),
+    ApprovalError: Problem(409, "approval_invalid", "the decision was not taken"),
+    BadCallError: Problem(422, "invalid_input", "the arguments do not fit the tool"),
+    JournalError: _unavailable("journal_unavailable", "the journal of actions does not answer"),
+    KeyDestroyedError: Problem(410, "erased", "what this was about has been erased"),
+    ForbiddenError: Problem(403, "host_forbids", "the host product does not let you do that"),
+    RejectedError: Problem(409, "host_refuses", "the host product refuses that"),
+    NotSentError: _unavailable("host_unavailable", "the host product does not answer"),
+    ToolError: _unavailable("host_unavailable", "the host product does not answer as expected"),
 }
 """The nearest class in an exception's MRO decides."""
 
@@ -145,7 +165,35 @@ def problem_of(error: Exception) -> Problem:
         return error.problem
     if isinstance(error, HTTPException):
         return _of_http(error)
+    if isinstance(error, ApprovalError):
+        return _of_approval(error)
+    if isinstance(error, BadCallError):
+        return _of_call(error)
     return next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), INTERNAL)
+
+
+_APPROVALS: Mapping[str, tuple[int, str]] = {
+    "expired": (410, "approval_expired"),
+    "wrong_person": (403, "wrong_person"),
+    "self_approval": (403, "self_approval"),
+    "stale_sign_in": (401, "stale_sign_in"),
+}
+"""Status and code of an ApprovalError where they are not 409 and its own."""
+_STEP_UP = 'Bearer error="insufficient_user_authentication", max_age=300'  # RFC 9470
+
+
+def _of_approval(error: ApprovalError) -> Problem:
+    status, code = _APPROVALS.get(error.code, (409, error.code))
+    headers = {"www-authenticate": _STEP_UP} if status == HTTPStatus.UNAUTHORIZED else {}
+    return Problem(status, code, str(error), headers=headers)
+
+
+def _of_call(error: BadCallError) -> Problem:
+    errors = [
+        {"pointer": f"/editedArgs/{name}" if name else "", "detail": detail}
+        for name, detail in error.errors.items()
+    ]
+    return Problem(422, "invalid_input", "the arguments do not fit the tool", errors)
 
 
 def _of_http(error: HTTPException) -> Problem:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
+from ag_ui.core import BaseEvent
 from ag_ui.core import Message as WireMessage
 
-from agent import Conversation
+from agent import Numbered
 from agent.conversations import EVENT_BLOCK
+from agent.types import RunStarted
 from api.context import Context
-from api.conversations import wire_messages
-from api.errors import NotHereError
+from api.conversations import conversation_of, wire_messages
 from api.joining import finished_prelude, prelude
 from api.runs import FRAMES_PER_EVENT, Run, ThreadKey
+from api.snapshots import with_snapshots
 from api.sse import PING, encode
+from tools.types import Actor
 
 
 class Join(NamedTuple):
     """Who joins which thread, having seen which frame; `follow` waits for later runs."""
 
-    key: ThreadKey
+    thread: ThreadKey
+    actor: Actor | None
     cursor: int | None
     follow: bool
 
@@ -34,18 +38,15 @@ async def join_thread(context: Context, join: Join) -> AsyncIterator[bytes]:
     run = await _run_to_read(context, join)
     if run is not None:
         await run.opened()
-    conversation = await _conversation(context, join.key)
-    history = wire_messages(conversation, context.page_url)
-    if run is None:
-        return _idle(context, join, history, conversation.messages[-1].run_id)
-    return _running(context, join, history, run)
-
-
-async def _conversation(context: Context, key: ThreadKey) -> Conversation:
-    conversation = await context.assistant.conversation(*key)
-    if conversation is None or not conversation.messages:
-        raise NotHereError("no_such_thread", "there is no conversation of this id")
-    return conversation
+    conversation = await conversation_of(context, join.thread.thread_id, join.actor)
+    shown = await context.assistant.shown(conversation)
+    history = wire_messages(shown, context.page_url)
+    if run is not None:
+        return _running(context, join, history, run)
+    run_id = conversation.messages[-1].run_id
+    paused = await context.assistant.paused(conversation, run_id)
+    thread = RunStarted(conversation.thread_id, run_id)
+    return _idle(context, join, finished_prelude(thread, history, paused))
 
 
 async def _run_to_read(context: Context, join: Join) -> Run | None:
@@ -54,18 +55,26 @@ async def _run_to_read(context: Context, join: Join) -> Run | None:
     Without a cursor the log tells a reader nothing that the stored conversation does not.
     """
     runs, assistant = context.runs, context.assistant
-    run = runs.newest(join.key)
+    key, actor = join.thread, join.actor
+    run = runs.newest(key)
     if run is not None:
         return run
-    conversation = await _conversation(context, join.key)
-    question = conversation.unanswered()
-    if question is not None and runs.newest(join.key) is None:
-        events = assistant.resume(*join.key)
-        return runs.start(join.key, question.run_id, question.message_id, events)
+    tenant, thread_id, _ = key
+    question = (await conversation_of(context, thread_id, actor)).unanswered()
+    if question is not None and runs.newest(key) is None:
+        events = with_snapshots(context, actor, assistant.resume(tenant, thread_id, actor))
+        return runs.start(key, question.run_id, question.message_id, events)
     if join.cursor is None:
-        return runs.newest(join.key)
+        return runs.newest(key)
     after = max(0, join.cursor // FRAMES_PER_EVENT - EVENT_BLOCK)
-    return runs.restore(join.key, await assistant.events(*join.key, after))
+    logged = await assistant.events(tenant, thread_id, after, actor)
+    filled = with_snapshots(context, actor, _each(logged))
+    return runs.restore(key, [numbered async for numbered in filled])
+
+
+async def _each(logged: Sequence[Numbered]) -> AsyncIterator[Numbered]:
+    for numbered in logged:
+        yield numbered
 
 
 async def _running(
@@ -73,23 +82,20 @@ async def _running(
 ) -> AsyncIterator[bytes]:
     seen = run.position_after(join.cursor)
     position = max(seen, 1)
-    begun, *state = prelude(join.key.thread_id, history, run, position)
+    begun, *state = prelude(join.thread.thread_id, history, run, position)
     number = None if seen else run.frames[0].number  # a run has one start on the wire
     yield encode(begun, number) + b"".join(encode(event) for event in state)
     async for piece in run.read(position, context.limits.heartbeat_s):
         yield piece
     if join.follow:
-        async for piece in _later_runs(context, join.key, run):
+        async for piece in _later_runs(context, join.thread, run):
             yield piece
 
 
-async def _idle(
-    context: Context, join: Join, history: list[WireMessage], run_id: str
-) -> AsyncIterator[bytes]:
-    events = finished_prelude(join.key.thread_id, run_id, history)
+async def _idle(context: Context, join: Join, events: Sequence[BaseEvent]) -> AsyncIterator[bytes]:
     yield b"".join(encode(event) for event in events)
     if join.follow:
-        async for piece in _later_runs(context, join.key, None):
+        async for piece in _later_runs(context, join.thread, None):
             yield piece
 
 

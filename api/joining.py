@@ -12,8 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ag_ui.core import (
+    ActivityDeltaEvent,
+    ActivityMessage,
+    ActivitySnapshotEvent,
     AssistantMessage,
     BaseEvent,
+    FunctionCall,
     Message,
     RunFinishedEvent,
     RunFinishedSuccessOutcome,
@@ -22,30 +26,60 @@ from ag_ui.core import (
     TextMessageContentEvent,
     TextMessageEndEvent,
     TextMessageStartEvent,
+    ToolCall,
+    ToolCallArgsEvent,
+    ToolCallEndEvent,
+    ToolCallResultEvent,
+    ToolCallStartEvent,
+    ToolMessage,
 )
 
+from agent.action_types import RunPaused
 from agent.stream import messages_snapshot, reopening, started, state_snapshot
 from agent.types import RunStarted
+from agent.wire_actions import APPROVAL, PROGRESS, interrupted
 from api.runs import Frame, Run
 
 
 @dataclass(slots=True)
 class _Partial:
+    """A message so far; `calls` are those that are whole."""
+
     pieces: list[str] = field(default_factory=list)
     metadata: Mapping[str, Any] | None = None
     open: bool = True
+    calls: list[ToolCall] = field(default_factory=list)
 
     def message(self, message_id: str) -> AssistantMessage:
         metadata = dict(self.metadata) if self.metadata is not None else None
-        return AssistantMessage(id=message_id, content="".join(self.pieces), metadata=metadata)
+        content, calls = "".join(self.pieces), list(self.calls) or None
+        return AssistantMessage(id=message_id, content=content, metadata=metadata, tool_calls=calls)
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call whose end has not come: it is opened anew."""
+
+    start: ToolCallStartEvent
+    arguments: str = ""
+
+    def events(self) -> list[BaseEvent]:
+        if not self.arguments:
+            return [self.start]
+        return [
+            self.start,
+            ToolCallArgsEvent(tool_call_id=self.start.tool_call_id, delta=self.arguments),
+        ]
 
 
 @dataclass(slots=True)
 class Folded:
-    """What a run has said up to a frame: its messages, and the steps still open."""
+    """What a run has said up to a frame: messages, cards and results, and what is still open."""
 
     messages: dict[str, _Partial] = field(default_factory=dict)
+    others: dict[str, ActivityMessage | ToolMessage] = field(default_factory=dict)
     steps: dict[str, None] = field(default_factory=dict)  # ordered as they were begun
+    calls: dict[str, _Call] = field(default_factory=dict)
 
     @classmethod
     def of(cls, frames: Iterable[Frame]) -> Folded:
@@ -55,6 +89,18 @@ class Folded:
         return folded
 
     def add(self, event: BaseEvent) -> None:
+        self._add_text(event)
+        self._add_call(event)
+        self._add_activity(event)
+        match event:
+            case StepStartedEvent():
+                self.steps[event.step_name] = None
+            case StepFinishedEvent():
+                self.steps.pop(event.step_name, None)
+            case _:
+                pass
+
+    def _add_text(self, event: BaseEvent) -> None:
         match event:
             case TextMessageStartEvent():
                 self.messages[event.message_id] = _Partial()
@@ -63,12 +109,52 @@ class Folded:
             case TextMessageEndEvent():
                 partial = self.messages[event.message_id]
                 partial.metadata, partial.open = event.metadata, False
-            case StepStartedEvent():
-                self.steps[event.step_name] = None
-            case StepFinishedEvent():
-                self.steps.pop(event.step_name, None)
             case _:
                 pass
+
+    def _add_call(self, event: BaseEvent) -> None:
+        match event:
+            case ToolCallStartEvent():
+                self.calls[event.tool_call_id] = _Call(event)
+            case ToolCallArgsEvent():
+                self.calls[event.tool_call_id].arguments += event.delta
+            case ToolCallEndEvent():
+                call = self.calls.pop(event.tool_call_id)
+                parent = call.start.parent_message_id or event.tool_call_id
+                partial = self.messages.setdefault(parent, _Partial(open=False))
+                function = FunctionCall(name=call.start.tool_call_name, arguments=call.arguments)
+                partial.calls.append(ToolCall(id=event.tool_call_id, function=function))
+            case ToolCallResultEvent():
+                self.others[event.message_id] = ToolMessage(
+                    id=event.message_id,
+                    tool_call_id=event.tool_call_id,
+                    content=event.content,
+                    metadata=event.metadata,
+                )
+            case _:
+                pass
+
+    def _add_activity(self, event: BaseEvent) -> None:
+        match event:
+            case ActivitySnapshotEvent() if event.activity_type in _KEPT:
+                self.others[event.message_id] = ActivityMessage(
+                    id=event.message_id, activity_type=event.activity_type, content=event.content
+                )
+            case ActivityDeltaEvent() if event.message_id in self.others:
+                before = self.others[event.message_id]
+                assert isinstance(before, ActivityMessage)
+                self.others[event.message_id] = _patched(before, event)
+            case _:
+                pass
+
+
+_KEPT = frozenset({APPROVAL, PROGRESS})
+
+
+def _patched(before: ActivityMessage, event: ActivityDeltaEvent) -> ActivityMessage:
+    """Our own deltas replace fields of the first level, and nothing else."""
+    fields = {step.path.removeprefix("/"): getattr(step, "value", None) for step in event.patch}
+    return before.model_copy(update={"content": {**before.content, **fields}})
 
 
 def prelude(thread_id: str, history: Sequence[Message], run: Run, position: int) -> list[BaseEvent]:
@@ -78,31 +164,37 @@ def prelude(thread_id: str, history: Sequence[Message], run: Run, position: int)
     has seen of it. A run whose last frame lies before `position` is closed again.
     """
     folded = Folded.of(run.frames[:position])
-    of_run = {e.message_id for e in _starts(run.frames)}
-    messages = [message for message in history if message.id not in of_run]
+    of_run = Folded.of(run.frames)
+    said = {*of_run.messages, *of_run.others}
+    messages = [message for message in history if message.id not in said]
     messages += [partial.message(name) for name, partial in folded.messages.items()]
+    messages += folded.others.values()
     events: list[BaseEvent] = [
         started(RunStarted(thread_id, run.run_id)),
         messages_snapshot(messages),
         state_snapshot(),
         *(StepStartedEvent(step_name=step) for step in folded.steps),
         *(reopening(name) for name, partial in folded.messages.items() if partial.open),
+        *(event for call in folded.calls.values() for event in call.events()),
     ]
     if run.done and position == len(run.frames):
         events.append(run.frames[-1].event)
     return events
 
 
-def finished_prelude(thread_id: str, run_id: str, history: Sequence[Message]) -> list[BaseEvent]:
-    """The same for a run that is over and whose frames are no longer kept."""
-    success = RunFinishedSuccessOutcome(type="success")
+def finished_prelude(
+    begun: RunStarted, history: Sequence[Message], paused: RunPaused | None
+) -> list[BaseEvent]:
+    """The same for a run that is over and whose frames are no longer kept; what the thread still
+    waits for is said again."""
+    success = RunFinishedEvent(
+        thread_id=begun.thread_id,
+        run_id=begun.run_id,
+        outcome=RunFinishedSuccessOutcome(type="success"),
+    )
     return [
-        started(RunStarted(thread_id, run_id)),
+        started(begun),
         messages_snapshot(history),
         state_snapshot(),
-        RunFinishedEvent(thread_id=thread_id, run_id=run_id, outcome=success),
+        success if paused is None else interrupted(paused, []),
     ]
-
-
-def _starts(frames: Iterable[Frame]) -> Iterable[TextMessageStartEvent]:
-    return (f.event for f in frames if isinstance(f.event, TextMessageStartEvent))

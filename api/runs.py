@@ -23,8 +23,8 @@ from api.limits import Limits
 from api.sse import PING, encode
 
 FRAMES_PER_EVENT = 4
-"""Frame numbers per run event: the translator makes at most two frames of one, and a failure that
-cuts a run short needs one more."""
+"""Frame numbers per run event: the translator makes at most three frames of one, and a failure
+that cuts a run short needs one more."""
 
 _TERMINAL = frozenset({EventType.RUN_FINISHED, EventType.RUN_ERROR})
 
@@ -35,10 +35,11 @@ _log = structlog.get_logger(__name__)
 
 
 class ThreadKey(NamedTuple):
-    """A thread id means nothing without its tenant."""
+    """A thread id means nothing without its tenant, and nothing to anybody but its owner."""
 
     tenant: str
     thread_id: str
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import pytest
 
 from agent import ConversationsUnavailableError
 from api import Limits
+from api.runs import ThreadKey
 from tests.api.serving import app_of, ask, body, frames, join, serving, until
 from tests.api.twin import SENTENCES, ScriptedAssistant
 
@@ -198,6 +199,6 @@ async def test_a_stopping_server_ends_its_runs_and_says_so() -> None:
     app = app_of(ScriptedAssistant(gate=asyncio.Semaphore(0)))
     async with serving(app) as client, client.stream("POST", "/v1/agui", json=body()) as response:
         await anext(frames(response))
-    run = app.state.context.runs.newest(("acme", "th1"))
+    run = app.state.context.runs.newest(ThreadKey("acme", "th1"))
     assert run.failed
     assert run.frames[-1].event.code == "cancelled"

@@ -26,16 +26,30 @@ async def test_the_document_is_served_and_names_every_endpoint() -> None:
         found = (await client.get("/openapi.json")).json()
     assert found["openapi"].startswith("3.1")
     assert set(found["paths"]) == {
+        "/.well-known/jwks.json",
         "/livez",
         "/pages/{path}",
         "/readyz",
         "/startupz",
+        "/v1/actions",
+        "/v1/actions/{action_id}",
+        "/v1/actions/{action_id}/cancel",
+        "/v1/actions/{action_id}/resolve",
+        "/v1/actions/{action_id}/retry",
+        "/v1/actions/{action_id}/undo",
         "/v1/agui",
         "/v1/agui/capabilities",
         "/v1/agui/threads/{thread_id}/events",
+        "/v1/approvals",
+        "/v1/approvals/{action_id}",
+        "/v1/approvals/{action_id}/decision",
         "/v1/conversations/{thread_id}",
         "/v1/passages/{chunk_id}",
+        "/v1/receipts",
+        "/v1/receipts/{receipt_id}",
+        "/v1/receipts/{receipt_id}/jws",
         "/v1/suggestions",
+        "/v1/tools",
     }
     stream = found["paths"]["/v1/agui"]["post"]["responses"]
     assert list(stream["200"]["content"]) == ["text/event-stream"]

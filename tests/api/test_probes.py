@@ -12,11 +12,12 @@ from api import Check, database_probe, encoder_probe, health, index_probe
 from retrieval.memory import HashEncoder
 from tests.api.shelf import VERSION, ShelfLibrary
 from tests.api.twin import ScriptedAssistant
+from tools.types import Actor
 
 
 class Down(ScriptedAssistant):
     @override
-    async def conversation(self, tenant: str, thread_id: str) -> None:
+    async def conversation(self, tenant: str, thread_id: str, actor: Actor | None = None) -> None:
         raise ConversationsUnavailableError("down")
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from agent.action_types import RunPaused
 from agent.conversations import (
     Conversation,
     LoggedEvent,
@@ -16,7 +17,10 @@ from agent.conversations import (
     Question,
     Reply,
 )
+from agent.copilot import Pushed
 from agent.events import dump_event, load_event
+from agent.live import LiveRun
+from agent.showing import ShownMessage
 from agent.types import (
     Answer,
     Ask,
@@ -34,6 +38,7 @@ from agent.types import (
 )
 from guardrails import stored
 from retrieval.types import ChunkId, Citation, Scope
+from tools.types import Actor
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SENTENCES = ("Admins can invite up to 50 people at once [1].", " Owners see the list [2].")
@@ -100,7 +105,9 @@ class ScriptedAssistant:
         async for numbered in self._numbered(opened):
             yield numbered
 
-    async def resume(self, tenant: str, thread_id: str) -> AsyncIterator[Numbered]:
+    async def resume(
+        self, tenant: str, thread_id: str, actor: Actor | None = None
+    ) -> AsyncIterator[Numbered]:
         found = await self.conversations.conversation(tenant, thread_id)
         question = found.unanswered() if found else None
         assert question is not None
@@ -118,12 +125,30 @@ class ScriptedAssistant:
         async for numbered in self._numbered(opened):
             yield numbered
 
-    async def conversation(self, tenant: str, thread_id: str) -> Conversation | None:
+    async def conversation(
+        self, tenant: str, thread_id: str, actor: Actor | None = None
+    ) -> Conversation | None:
         return await self.conversations.conversation(tenant, thread_id)
 
-    async def events(self, tenant: str, thread_id: str, after: int = 0) -> tuple[Numbered, ...]:
+    async def shown(self, conversation: Conversation) -> tuple[ShownMessage, ...]:
+        return tuple(ShownMessage(said, said.text) for said in conversation.messages)
+
+    async def paused(self, conversation: Conversation, run_id: str) -> RunPaused | None:
+        return None
+
+    async def events(
+        self, tenant: str, thread_id: str, after: int = 0, actor: Actor | None = None
+    ) -> tuple[Numbered, ...]:
         logged = await self.conversations.events(tenant, thread_id, after)
         return tuple(Numbered(entry.id, load_event(entry.payload)) for entry in logged)
+
+    async def pushed(self) -> AsyncIterator[Pushed]:
+        await asyncio.Event().wait()
+        yield Pushed("", "", None, "", LiveRun("", 1))
+
+    async def follow(self, pushed: Pushed) -> AsyncIterator[Numbered]:
+        async for numbered in pushed.live.follow():
+            yield numbered
 
     async def _numbered(self, opened: Opened) -> AsyncIterator[Numbered]:
         asked, number = opened.question, opened.first_event
