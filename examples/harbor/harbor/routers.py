@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harbor import accounts, keys, sandbox, security, team
+from harbor import accounts, connections, imports, keys, sandbox, security, sources, team
 
-ROUTERS = (accounts, team, security, keys)
-SANDBOX = (sandbox,)
+ROUTERS = (accounts, team, connections, imports, security, keys)
+SANDBOX = (sandbox, sources)
