@@ -211,6 +211,15 @@ def rewritten_history(scene: Scene, rng: Random) -> Tampered:
     return _is(replace(case, lines=tuple(written), notes=scene.heads[:1]), F.FORK)
 
 
+def skipped_number(scene: Scene, rng: Random) -> Tampered:
+    """Linked and signed by us, only a number was left out."""
+    chain = Signed("acme", scene.ring)
+    written = list(chain_lines(chain, rng.randint(0, 5), 0))
+    chain.seq += rng.randint(1, 3)
+    written += chain_lines(chain, rng.randint(1, 5), 0)
+    return _is(replace(scene.case, lines=tuple(line.encode() for line in written)), F.GAP)
+
+
 def broken_link(scene: Scene, rng: Random) -> Tampered:
     case, place = _pick(scene, rng)
     line = _resigned(scene, case.lines[place], {"prev": b64(rng.randbytes(32))})
@@ -392,6 +401,7 @@ KINDS: Mapping[str, Callable[[Scene, Random], Tampered]] = {
     "key left out": key_left_out,
     "second receipt": second_receipt,
     "rewritten history": rewritten_history,
+    "skipped number": skipped_number,
     "broken link": broken_link,
     "other numbers": other_numbers,
     "header change": header_change,
