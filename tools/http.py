@@ -2,7 +2,7 @@
 
 A host is resolved once; unless every address is public nothing is sent; the connection goes to the
 address that was checked, under the name that was asked for. Redirects are not followed, answers
-are capped. Loopback is reached only where the address is listed as such.
+are capped. Private and loopback addresses are reached only where `host:port` is listed as such.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class HostRefusedError(httpx2.ConnectError):
 class Reach:
     """What a client may talk to.
 
-    `hosts`: names reached by https on port 443. `loopback`: `host:port` on this machine, plain http
-    allowed; empty in production.
+    `hosts`: names reached by https on port 443. `private`: `host:port` on a private or loopback
+    address, plain http allowed; empty in production.
     """
 
     hosts: frozenset[str]
-    loopback: frozenset[str] = frozenset()
+    private: frozenset[str] = frozenset()
 
 
 class Outgoing(NamedTuple):
@@ -111,6 +111,16 @@ def _wrapped(
     return address.ipv4_mapped or address.sixtofour
 
 
+def is_inside(address: str) -> bool:
+    """Whether an address is loopback or of a private network; link-local ones, where clouds keep
+    their metadata, are not."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return parsed.is_loopback or (parsed.is_private and not parsed.is_link_local)
+
+
 class GuardedTransport(httpx2.AsyncBaseTransport):
     """Connects to the address that was checked. One pool a host, so that no connection made for one
     name serves another."""
@@ -143,8 +153,8 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         return await pool.handle_async_request(pinned)
 
     async def _checked(self, url: httpx2.URL, place: str) -> str:
-        loopback = place in self._reach.loopback
-        if not loopback:
+        private = place in self._reach.private
+        if not private:
             self._check_name(url)
         host, _, port = place.rpartition(":")
         try:
@@ -153,9 +163,9 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             raise httpx2.ConnectError(f"{host} is not found: {failure}") from failure
         if not addresses:
             raise httpx2.ConnectError(f"{host} has no address")
-        fits = _is_loopback if loopback else is_public
+        fits = is_inside if private else is_public
         if not all(fits(address) for address in addresses):
-            where = "this machine" if loopback else "the open internet"
+            where = "private networks" if private else "the open internet"
             raise HostRefusedError(f"{host} has an address outside {where}; nothing was sent")
         return addresses[0]
 
@@ -171,26 +181,9 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             await pool.aclose()
 
 
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
 def _pool() -> httpx2.AsyncBaseTransport:
     return httpx2.AsyncHTTPTransport(
         trust_env=False, limits=httpx2.Limits(max_connections=100, keepalive_expiry=KEEP_ALIVE_S)
-    )
-
-
-def guarded_client(reach: Reach, timeout_s: float, resolver: Resolver = resolve) -> Any:
-    """An httpx2 client for libraries that bring their own requests."""
-    return httpx2.AsyncClient(
-        transport=GuardedTransport(reach, resolver),
-        timeout=httpx2.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
-        follow_redirects=False,
-        trust_env=False,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from tools.configured import Backend, Problem, configured_tools
+from tools.configured import Backend, ConfiguredTool, Problem, configured_tools
 from tools.http import Outbound, OutboundError, Outgoing, Reach, Resolver, resolve
 from tools.openapi import Document, DocumentError, OpenApiBackend, OpenApiParts, load_document
 from tools.policy import McpSource, OpenApiSource, PolicyFile
@@ -27,12 +27,12 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SourceParts:
-    """`loopback` holds the `host:port` of this machine that may be reached, empty in production.
+    """`private` holds each `host:port` inside that may be reached all the same, none in production.
     `addresses` stands in for the base address of a source, by its id."""
 
     credentials: Credentials
     now: Callable[[], datetime]
-    loopback: frozenset[str] = frozenset()
+    private: frozenset[str] = frozenset()
     addresses: Mapping[str, str] = field(default_factory=dict)
     resolver: Resolver = resolve
 
@@ -41,9 +41,13 @@ class SourceParts:
 class Opened:
     """Tools of all sources; `problems` say why others cannot be used. Close it."""
 
-    tools: tuple[Tool, ...]
+    by_key: Mapping[str, ConfiguredTool]  # as in the file, without namespaces
     problems: tuple[Problem, ...]
     backends: Mapping[str, Backend]
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        return tuple(self.by_key.values())
 
     async def aclose(self) -> None:
         for backend in self.backends.values():
@@ -61,7 +65,7 @@ async def open_sources(file: PolicyFile, parts: SourceParts) -> Opened:
             await backend.aclose()
         raise
     built = configured_tools(file, backends)
-    return Opened(tuple(built.tools.values()), tuple(built.problems), backends)
+    return Opened(built.tools, tuple(built.problems), backends)
 
 
 async def _opened(
@@ -69,7 +73,7 @@ async def _opened(
 ) -> Backend:
     where = file.at("sources", id)
     base = parts.addresses.get(id, "")
-    reach = reach_of(source, base, parts.loopback)
+    reach = reach_of(source, base, parts.private)
     match source:
         case OpenApiSource():
             outbound = Outbound(reach, resolver=parts.resolver)
@@ -86,14 +90,14 @@ async def _opened(
                 raise SourceError(id, where, str(failure)) from failure
 
 
-def reach_of(source: SourcePart, base: str, loopback: frozenset[str]) -> Reach:
-    """What the source may talk to: its hosts, on this machine only those that are allowed."""
+def reach_of(source: SourcePart, base: str, private: frozenset[str]) -> Reach:
+    """What the source may talk to: its hosts, of those inside only what is allowed."""
     own = {host for host in source.hosts if ":" in host}
     if base:
         parts = urlsplit(base)
         own.add(f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}")
     outside = frozenset(host for host in source.hosts if ":" not in host)
-    return Reach(outside, frozenset(own) & loopback)
+    return Reach(outside, frozenset(own) & private)
 
 
 async def _document(

@@ -41,6 +41,7 @@ VERBS = {
     "config": Verb("embark.cli.config:config_app", "Show every setting and where it comes from."),
     "eval": Verb("embark.cli.evaluate:eval_app", "Measure answers on questions with known ones."),
     "receipts": Verb("embark.cli.receipts:receipts_app", "List, show and verify signed receipts."),
+    "tools": Verb("embark.cli.tools:tools_app", "List, check and try what the copilot may do."),
     "openapi": Verb("embark.cli.openapi:openapi", "Print the OpenAPI document of the server."),
 }
 

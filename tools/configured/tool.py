@@ -71,6 +71,15 @@ class ConfiguredTool:
     def manifest(self) -> Manifest:
         return self._manifest
 
+    @property
+    def shape(self) -> Shape:
+        return self._shape
+
+    @property
+    def entry(self) -> ToolEntry:
+        """As in the file, its operation and timeout filled in."""
+        return self._entry
+
     async def look(self, call: ToolCall, who: Principal) -> Target:
         notes = self._notes(call)
         look = self._entry.look

@@ -33,6 +33,8 @@ JSON, FORM, MULTIPART = (
     "multipart/form-data",
 )
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+_CHANGES = {"PUT", "PATCH", "DELETE"}
+"""Methods that change what is there, and so may depend on its version (RFC 9110, 13.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +147,16 @@ def describe(
     for pointer in in_body:
         assert operation.body is not None
         below(operation.body.schema, pointer, in_body)
-    conditional = _header(operation, etag_header)
+    declared = _header(operation, etag_header)
+    changes = operation.method in _CHANGES and bool(etag_header)
     return Shape(
         fields=shapes,
         must=_must(operation, fields, fixed, in_body, ours),
         fragment=operation.fragment,
         writes=operation.method in _WRITES,
         deletes=operation.method == "DELETE",
-        takes_etag=conditional is not None,
-        needs_etag=conditional is not None and conditional.required,
+        takes_etag=changes or declared is not None,
+        needs_etag=declared is not None and declared.required,
     )
 
 

@@ -220,7 +220,7 @@ class PartialRule(Part):
 
 class ToolEntry(Part):
     """One tool. `operation` is an operationId, `METHOD /path`, or the name of an MCP tool; the
-    tool's own name when not given."""
+    tool's own name when not given. `reads` says of a POST that it changes nothing."""
 
     source: str
     operation: str = ""
@@ -248,6 +248,7 @@ class ToolEntry(Part):
     retry_for_s: float = Field(default=0.0, ge=0)
     timeout_s: float | None = Field(default=None, gt=0, le=120)
     hidden: bool = False
+    reads: bool = False
     pin: str = ""
 
     @model_validator(mode="after")

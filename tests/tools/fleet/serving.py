@@ -57,7 +57,7 @@ def parts(base: str, key: str = API_KEY, **addresses: str) -> SourceParts:
     return SourceParts(
         StaticCredentials({"fleet": {"X-Api-Key": key}}),
         lambda: datetime(2026, 11, 21, tzinfo=UTC),
-        loopback=frozenset({base.partition("//")[2].partition("/")[0]}),
+        private=frozenset({base.partition("//")[2].partition("/")[0]}),
         addresses=addresses or {"fleet": base},
     )
 
