@@ -120,6 +120,10 @@ class ConflictError(ProblemError):
         super().__init__(Problem(409, code, detail, headers=headers))
 
 
+class IdentityUnavailableError(Exception):
+    """Who this is cannot be told right now: the host product does not answer."""
+
+
 class NotHereError(ProblemError):
     """What was asked for does not exist, or may not be seen: the two look the same."""
 
@@ -148,6 +152,9 @@ TABLE: Mapping[type[Exception], Problem] = {
     ApprovalError: Problem(409, "approval_invalid", "the decision was not taken"),
     BadCallError: Problem(422, "invalid_input", "the arguments do not fit the tool"),
     JournalError: _unavailable("journal_unavailable", "the journal of actions does not answer"),
+    IdentityUnavailableError: _unavailable(
+        "identity_unavailable", "who you are cannot be told right now; nobody was signed out"
+    ),
     KeyDestroyedError: Problem(410, "erased", "what this was about has been erased"),
     ForbiddenError: Problem(403, "host_forbids", "the host product does not let you do that"),
     RejectedError: Problem(409, "host_refuses", "the host product refuses that"),

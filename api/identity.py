@@ -23,10 +23,6 @@ IdentityUnavailableError."""
 _BEARER = HTTPBearer(auto_error=False, description="A token of the host product's own sign-in")
 
 
-class IdentityUnavailableError(Exception):
-    """Who this is cannot be told right now: the host product does not answer."""
-
-
 class SignInError(ProblemError):
     """401, with the challenge of RFC 6750; `code` for programs."""
 
