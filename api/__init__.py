@@ -3,7 +3,8 @@
 from api.acts import Acts
 from api.app import create_app
 from api.context import Check, Probe, Site
-from api.identity import Identify, IdentityUnavailableError
+from api.errors import IdentityUnavailableError
+from api.identity import Identify
 from api.limits import Limits
 from api.probes import database_probe, encoder_probe, index_probe
 
