@@ -103,5 +103,6 @@ def master_key(settings: Settings) -> bytes:
 def keys_folder(settings: Settings) -> Path:
     """For the owner alone."""
     folder = settings.data_dir / "keys"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     return folder

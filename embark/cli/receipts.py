@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -189,9 +188,8 @@ class _Files(NamedTuple):
 
 def _new(path: Path, mode: int = 0o644) -> TextIO:
     try:
-        return os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8"
-        )
+        path.touch(mode, exist_ok=False)
+        return path.open("w", encoding="utf-8")
     except OSError as failure:
         raise typer.BadParameter(f"{path}: {failure.strerror}") from failure
 

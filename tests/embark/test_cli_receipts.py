@@ -78,6 +78,7 @@ def test_a_receipt_that_is_not_there_is_named(acted: Path) -> None:
 def test_an_export_is_verified_offline_and_a_cut_is_found(acted: Path) -> None:
     done = run("receipts", "export", "r.jsonl", "--keys", "jwks.json", "--journal", "dump.jsonl")
     assert done.exit_code == 0, done.output
+    assert "r.jsonl: 6 lines" in done.stderr
     assert stat.S_IMODE((acted / "dump.jsonl").stat().st_mode) == 0o600
     given = ["receipts", "verify", "r.jsonl", "--keys", "jwks.json", "--journal", "dump.jsonl"]
     kept = sorted((acted / "outside").rglob("*.note"))[-1]

@@ -61,8 +61,6 @@ class CheckpointStore(Protocol):
 
     async def told(self, checkpoint: StoredCheckpoint) -> None: ...
 
-    async def close(self) -> None: ...
-
 
 class ReceiptSource(Protocol):
     """The part of the journal that checkpoints and exports read."""
@@ -100,9 +98,6 @@ class MemoryCheckpoints:
 
     async def told(self, checkpoint: StoredCheckpoint) -> None:
         self._rows[checkpoint.tenant, checkpoint.size] = replace(checkpoint, told=True)
-
-    async def close(self) -> None:
-        pass
 
     def _of(self, tenant: str) -> list[StoredCheckpoint]:
         rows = [row for row in self._rows.values() if row.tenant == tenant]

@@ -74,9 +74,6 @@ class SqlCheckpoints:
         one = (table.c.tenant == checkpoint.tenant, table.c.size == checkpoint.size)
         await self._run(lambda c: c.execute(update(table).where(*one).values(told=True)))
 
-    async def close(self) -> None:
-        pass
-
     async def _rows(self, query: Select[tuple[object, ...]]) -> tuple[StoredCheckpoint, ...]:
         rows = await self._run(lambda c: c.execute(query).mappings().all())
         return tuple(_stored(row) for row in rows)

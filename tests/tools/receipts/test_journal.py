@@ -31,18 +31,11 @@ from tools.receipts.verify.journal import Journal
 from tools.receipts.view import UnknownReceiptError, receipts_for, show
 
 
-class Opened(MemoryJournal):
-    """A journal that opens its commitments."""
-
-    async def salt(self, tenant: str, action_id: str) -> str:
-        return self.shelves.entries[tenant, action_id].salt
-
-
 class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder, self.hands = folder, Hands()
         self.ring = KeyRing.open(folder / "keys", self.hands.at)
-        self.journal = Opened(JwsSealer(self.ring, self.hands), self.hands)
+        self.journal = MemoryJournal(JwsSealer(self.ring, self.hands), self.hands)
         self.checkpoints = MemoryCheckpoints()
 
     async def verified(self) -> Report:
