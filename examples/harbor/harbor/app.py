@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,6 +35,8 @@ def create_app(file: Path | str, config: Config) -> ASGIApp:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         jobs = [asyncio.create_task(deliver(app))]
         jobs += [asyncio.create_task(job(app)) for job in app.state.jobs]
+        for job in jobs:
+            job.add_done_callback(_ended)
         yield
         for job in jobs:
             job.cancel()
@@ -44,6 +47,7 @@ def create_app(file: Path | str, config: Config) -> ASGIApp:
                   docs_url=None, redoc_url=None, openapi_url="/openapi.json")  # fmt: skip
     app.state.config, app.state.store, app.state.lock = config, store, asyncio.Lock()
     app.state.switches, app.state.jobs, app.state.dns = Switches(), [], {}
+    app.state.imports, app.state.source_limit = asyncio.Event(), 0
     for module in ROUTERS + (SANDBOX if config.sandbox else ()):
         app.include_router(module.routes)
         if hasattr(module, "job"):
@@ -51,6 +55,12 @@ def create_app(file: Path | str, config: Config) -> ASGIApp:
     _problems(app)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return Faulty(app, _operations(), app.state.switches)
+
+
+def _ended(job: asyncio.Task[None]) -> None:
+    """A job ends by being cancelled; any other end is a fault that must be seen."""
+    if not job.cancelled() and (failure := job.exception()) is not None:
+        logging.getLogger("harbor").error("a job ended", exc_info=failure)
 
 
 def _operations() -> list[APIRoute]:

@@ -99,8 +99,7 @@ def _none_running(ctx: Ctx, source: str) -> None:
 
 
 def _wake(ctx: Ctx) -> None:
-    wake: asyncio.Event = ctx.request.app.state.__dict__.setdefault("imports", asyncio.Event())
-    wake.set()
+    ctx.request.app.state.imports.set()
 
 
 @operation(routes, "POST /v1/imports/{import_id}/retry", id="retry_import", status=202,
@@ -174,7 +173,7 @@ def take_back(tx: Tx, found: Object) -> None:
 async def job(app: FastAPI) -> None:
     """Takes queued imports one after the other; what a stop left running goes on."""
     state = app.state
-    wake: asyncio.Event = state.__dict__.setdefault("imports", asyncio.Event())
+    wake: asyncio.Event = state.imports
     while True:
         wake.clear()
         while (work := _next(app)) is not None:

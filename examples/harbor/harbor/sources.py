@@ -29,7 +29,7 @@ def _refusal(status: int, kind: str, message: str) -> JSONResponse:
 
 def _limited(request: Request) -> JSONResponse | None:
     """The next calls of a source can be made to meet its rate limit."""
-    left: int = request.app.state.__dict__.get("source_limit", 0)
+    left: int = request.app.state.source_limit
     if left <= 0:
         return None
     request.app.state.source_limit = left - 1
