@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from harbor import accounts, connections, imports, keys, sandbox, security, sources, team
+from harbor import (
+    accounts,
+    alerts,
+    connections,
+    dashboards,
+    imports,
+    keys,
+    sandbox,
+    security,
+    sources,
+    team,
+)
 
-ROUTERS = (accounts, team, connections, imports, security, keys)
+ROUTERS = (accounts, team, connections, imports, dashboards, alerts, security, keys)
 SANDBOX = (sandbox, sources)
