@@ -1,7 +1,7 @@
 """Receipts per second: signed, and verified at both depths from a file, on one core.
 
-    python -m benchmarks.receipts                    # 100,000
-    python -m benchmarks.receipts --count 1000000    # the aim: at most 60 s, at most 1 KB each
+    python benchmarks/receipts.py                    # 100,000
+    python benchmarks/receipts.py --count 1000000    # the aim: at most 60 s, at most 1 KB each
 
 Receipts and checkpoints are real ones, of the length that real ones have. The baseline is the check
 of every signature on the first part of the same chain; joserfc is what sealing is compared with.

@@ -79,15 +79,21 @@ class KeyRing:
         return ring
 
     def keys(self) -> Mapping[str, Key]:
-        """By `kid`, in the order in which they sign."""
-        stamp = self._folder.stat().st_mtime_ns
-        if stamp != self._seen.stamp:
-            _refuse_others(self._folder)
-            found = [_read(file) for file in self._folder.glob(f"*{SUFFIX}")]
-            found.sort(key=lambda key: (key.signs_from, key.kid))
-            fresh = time.time_ns() - stamp < _SETTLED_NS
-            self._seen = _Seen(0 if fresh else stamp, {key.kid: key for key in found})
+        """By `kid`, in the order in which they sign. Raises KeyRingError."""
+        try:
+            stamp = self._folder.stat().st_mtime_ns
+            if stamp != self._seen.stamp:
+                self._seen = self._read(stamp)
+        except OSError as failure:
+            raise KeyRingError(f"{self._folder}: {failure.strerror}; restore the keys") from failure
         return self._seen.keys
+
+    def _read(self, stamp: int) -> _Seen:
+        _refuse_others(self._folder)
+        found = [_read(file) for file in self._folder.glob(f"*{SUFFIX}")]
+        found.sort(key=lambda key: (key.signs_from, key.kid))
+        fresh = time.time_ns() - stamp < _SETTLED_NS
+        return _Seen(0 if fresh else stamp, {key.kid: key for key in found})
 
     def signer(self, now: datetime) -> Key:
         """The key that signs now. Raises KeyRingError when there is none."""

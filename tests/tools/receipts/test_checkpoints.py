@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -197,6 +198,16 @@ async def test_a_chain_that_does_not_follow_is_not_signed(
     with pytest.raises(CheckpointError, match="does not follow 8"):
         await making.visit("acme", NOON)
     assert len(await store.of("acme")) == 1
+
+
+async def test_two_servers_make_each_once(
+    written: Receipts, store: MemoryCheckpoints, ring: KeyRing
+) -> None:
+    written.write(40)
+    makers = [maker(written, store, ring) for _ in range(2)]
+    made = await asyncio.gather(*(making.visit("acme", NOON) for making in makers))
+    assert sum(made) == 5
+    assert [row.size for row in await store.of("acme")] == [8, 16, 24, 32, 40]
 
 
 @pytest.mark.parametrize("changed", ["edge", "note"])

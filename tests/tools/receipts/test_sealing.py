@@ -164,3 +164,11 @@ def test_a_damaged_key_file_is_named(folder: Path, ring: KeyRing, damage: object
 def test_a_ring_whose_keys_are_all_announced_signs_nothing_yet(ring: KeyRing) -> None:
     with pytest.raises(KeyRingError, match="rotate"):
         ring.signer(NOON - DAY)
+
+
+def test_a_ring_that_went_away_is_named(folder: Path, ring: KeyRing) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    with pytest.raises(KeyRingError, match="restore the keys"):
+        ring.signer(NOON)
