@@ -212,5 +212,8 @@ class Shelf:
     def tool(self, name: str, version: str | None = None) -> Tool | None:
         return self._current.get(name) if version is None else self._all.get((name, version))
 
+    def tools(self) -> tuple[Tool, ...]:
+        return tuple(self._current.values())
+
     def manifests(self) -> tuple[Manifest, ...]:
         return tuple(tool.manifest for tool in self._current.values())

@@ -42,13 +42,14 @@ def main() -> int:
     options.add_argument("--kills", type=int, default=300)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--journal", choices=("sqlite", "postgres", "both"), default="both")
+    options.add_argument("--target", choices=("harbor", "counting"), default="harbor")
     chosen = options.parse_args()
     failed = False
     for name in ("sqlite", "postgres") if chosen.journal == "both" else (chosen.journal,):
         share = chosen.kills // (2 if chosen.journal == "both" else 1)
         with tempfile.TemporaryDirectory() as folder, journal_urls(name, Path(folder)) as url:
-            found = KillLoop(url, Path(folder), share, chosen.seed).run()
-        sys.stdout.write(f"seed {chosen.seed}, {report(name, found)}\n")
+            found = KillLoop(url, Path(folder), share, chosen.seed, chosen.target).run()
+        sys.stdout.write(f"seed {chosen.seed}, {chosen.target}, {report(name, found)}\n")
         failed |= bool(found.wrong) or percentile(found.after_restart, 0.99) > RECOVERED_S
     return int(failed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -74,7 +74,7 @@ async def _at_rest(journal: Journal) -> bool:
 async def check(
     url: str,
     folder: Path,
-    target: Mapping[str, Mapping[str, int]],
+    counted: Callable[[Sequence[Action]], Mapping[str, Mapping[str, int]]],
     events: Sequence[Mapping[str, Any]],
 ) -> Findings:
     journal = open_journal(url, folder, Failpoints(""))
@@ -85,6 +85,7 @@ async def check(
     finally:
         await journal.close()
     _keys(found, actions, events)
+    target = counted(actions)
     _effects(found, actions, target["effects"], target["calls"])
     _receipts(found, actions, receipts)
     _surfaced(found, actions, events)

@@ -13,6 +13,7 @@ import multiprocessing
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,8 +21,9 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
+from tests.e2e.killing import harbor
 from tests.e2e.killing import worker as processes
 from tests.e2e.killing.checks import Findings, check, drained
 from tests.e2e.killing.failpoints import (
@@ -29,11 +31,10 @@ from tests.e2e.killing.failpoints import (
     HTTP_POINTS,
     SQL_POINTS,
     WORKER_CALLS,
-    Failpoints,
     points,
 )
 from tests.e2e.killing.parts import prepare_journal
-from tests.e2e.killing.tools import Client
+from tools.journal import Action
 
 ROOT = Path(__file__).parents[3]
 INSIDE = (*SQL_POINTS, *HTTP_POINTS)
@@ -44,6 +45,8 @@ RARE = frozenset({"renew", "resolve", "postpone", "read_back"})
 PATIENT_S, LIFE_S = 4.0, 1.5
 """How long a process may take to come by its point before it is killed where it is."""
 DRAIN_S = 60.0
+FAULTS_A_LOOK = 0.005
+"""Of the looks at the cast, one in 2 ms: some two faults a second."""
 SHARE_AT_RANDOM = 0.35
 
 
@@ -75,8 +78,9 @@ class KillLoop:
     folder: Path
     kills: int
     seed: int
-    port: int = 0
+    target: str = "counting"
     lives: Lives = field(default_factory=Lives)
+    _where: str = ""
     _deck: dict[str, Iterator[str]] = field(default_factory=dict)
 
     def run(self) -> Findings:
@@ -85,15 +89,16 @@ class KillLoop:
         prepare_journal(self.journal, self.folder)
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["tests.e2e.killing.worker"])
-        with _target(self.seed) as self.port:
+        with _target(self.target, self.folder, self.seed) as target:
+            self._where = target.prepare()
             began = time.monotonic()
             cast = [self._start(context, role, rng) for role in ("clerk", "worker", "worker")]
-            self._kill(context, cast, rng)
+            self._kill(context, cast, rng, target)
             took_s = time.monotonic() - began
             _end(cast[:1])
+            target.mend()
             cold_s = self._drain(cast[1:])
-            effects = asyncio.run(_effects(self.port))
-        findings = asyncio.run(check(self.journal, self.folder, effects, self._events()))
+            findings = asyncio.run(check(self.journal, self.folder, target.counted, self._events()))
         findings.kills, findings.took_s = sum(self.lives.points.values()), took_s
         findings.points, findings.cold_s = self.lives.points, cold_s
         everywhere = {*all_points("clerk"), *all_points("worker")}
@@ -101,8 +106,12 @@ class KillLoop:
         self._recoveries(findings)
         return findings
 
-    def _kill(self, context: ForkServerContext, cast: list[_Member], rng: Random) -> None:
+    def _kill(
+        self, context: ForkServerContext, cast: list[_Member], rng: Random, target: Target
+    ) -> None:
         while sum(self.lives.points.values()) < self.kills:
+            if rng.random() < FAULTS_A_LOOK:
+                target.break_something(rng)
             for place, member in enumerate(cast):
                 now = time.monotonic()
                 if member.process.is_alive() and now < member.dies_at:
@@ -124,7 +133,7 @@ class KillLoop:
             role="clerk" if role == "clerk" else "worker",
             number=number,
             journal=self.journal,
-            port=self.port,
+            target=self._where,
             folder=str(self.folder),
             kill_at=point,
             first_key=self._next_key() if role == "clerk" else 0,
@@ -144,7 +153,7 @@ class KillLoop:
         _end(cast)
         number = len(self.lives.began)
         config = processes.Config(
-            "worker", number, self.journal, self.port, str(self.folder), seed=number
+            "worker", number, self.journal, self._where, str(self.folder), seed=number
         )
         file = self.folder / "worker.json"
         file.write_text(json.dumps(asdict(config)))
@@ -205,13 +214,52 @@ def _chosen(deck: Iterator[str], rng: Random) -> tuple[str, float]:
     return f"{point}:{number}", PATIENT_S if rare else LIFE_S
 
 
+class Target(Protocol):
+    """Where the effects are, and who counts them."""
+
+    def prepare(self) -> str: ...
+
+    def break_something(self, rng: Random) -> None: ...
+
+    def mend(self) -> None: ...
+
+    def counted(self, actions: Sequence[Action]) -> Mapping[str, Mapping[str, int]]:
+        """`effects` and `calls`, by action."""
+        ...
+
+
+class Counting:
+    """The counting target; it breaks by itself."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def prepare(self) -> str:
+        return f"counting {self._port}"
+
+    def break_something(self, _rng: Random) -> None:
+        """By its own draws."""
+
+    def mend(self) -> None:
+        """Goes on as it was."""
+
+    def counted(self, _actions: Sequence[Action]) -> Mapping[str, Mapping[str, int]]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/effects") as answer:
+            found: Mapping[str, Mapping[str, int]] = json.load(answer)
+            return found
+
+
 @contextmanager
-def _target(seed: int) -> Iterator[int]:
+def _target(kind: str, folder: Path, seed: int) -> Iterator[Target]:
+    if kind == "harbor":
+        with harbor.running(folder) as product:
+            yield product
+        return
     command = [sys.executable, "-m", "tests.e2e.killing.target", str(seed)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield int(process.stdout.readline())
+            yield Counting(int(process.stdout.readline()))
         finally:
             process.kill()
 
@@ -220,8 +268,3 @@ def _end(cast: Sequence[_Member]) -> None:
     for member in cast:
         member.process.kill()
         member.process.join()
-
-
-async def _effects(port: int) -> Mapping[str, Mapping[str, int]]:
-    answer = await Client(port, Failpoints("")).ask("GET", "/effects", "")
-    return answer.body  # type: ignore[return-value]

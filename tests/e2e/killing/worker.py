@@ -22,6 +22,7 @@ from typing import Literal, ParamSpec
 
 import structlog
 
+from tests.e2e.killing import harbor
 from tests.e2e.killing.failpoints import CLERK_CALLS, WORKER_CALLS, Failpoints
 from tests.e2e.killing.parts import open_journal, open_slots
 from tests.e2e.killing.tools import Client, CountedTool
@@ -32,10 +33,11 @@ from tools.desk import ActionDesk, DeskParts
 from tools.executor import Executor, ExecutorParts
 from tools.journal import Action, Claim, Journal, OutboxRow, State
 from tools.retrying import Backoff, Patience
-from tools.types import Actor, EffectClass, Principal, ToolCall
+from tools.types import Actor, Arguments, EffectClass, Principal, ToolCall
 from tools.worker import Worker, WorkerParts, WorkerPolicy
 
 _P = ParamSpec("_P")
+Planned = Callable[[int], ToolCall]
 WHO = Principal("t", "ana", "acme")
 POLICY = WorkerPolicy(idle_s=0.05, surface_s=2.0, adopt_s=0.3, tell_s=0.1, expire_s=0.5)
 PEOPLE = 8
@@ -66,7 +68,7 @@ class Config:
     role: Literal["clerk", "worker"]
     number: int
     journal: str
-    port: int
+    target: str  # `counting PORT`, or `harbor URL TOKEN`
     folder: str
     kill_at: str = ""
     first_key: int = 0
@@ -113,15 +115,14 @@ def run(config: Config) -> None:
 async def _run(config: Config, failpoints: Failpoints, log: Log) -> None:
     failpoints.at("start")
     journal = open_journal(config.journal, Path(config.folder), failpoints)
-    client = Client(config.port, failpoints)
-    tools = [CountedTool(effect, client) for effect in EffectClass]
+    shelf, planned = await _tools(config, failpoints)
     calls = CLERK_CALLS if config.role == "clerk" else WORKER_CALLS
-    for thing in (journal, *tools):
+    for thing in (journal, *shelf.tools()):
         failpoints.around(thing, calls)
     executor = Executor(
         ExecutorParts(
             journal=journal,
-            catalogue=Shelf(*tools),
+            catalogue=shelf,
             policy_version="p1",
             now=lambda: datetime.now(UTC),
             rng=Random(config.seed),
@@ -130,17 +131,37 @@ async def _run(config: Config, failpoints: Failpoints, log: Log) -> None:
         )
     )
     if config.role == "clerk":
-        desk = ActionDesk(DeskParts(journal, Shelf(*tools), executor, "p1", "clerk"))
-        await _Clerk(desk, journal, log).work(config.first_key)
+        desk = ActionDesk(DeskParts(journal, shelf, executor, "p1", "clerk"))
+        await _Clerk(desk, journal, log, planned).work(config.first_key)
     else:
         await _serve(config, journal, executor, log)
+
+
+async def _tools(config: Config, failpoints: Failpoints) -> tuple[Shelf, Planned]:
+    """The tools of the target, and the call that goes with a number."""
+    kind, *where = config.target.split(" ")
+    if kind == "counting":
+        client = Client(int(where[0]), failpoints)
+        shelf = Shelf(*(CountedTool(effect, client) for effect in EffectClass))
+        return shelf, lambda number: _call(shelf, number, {"name": f"n{number}"})
+    shelf = Shelf(*(await harbor.open_tools(where[0], where[1])).tools)
+    return shelf, lambda number: _call(
+        shelf, number, harbor.arguments_of(EFFECTS[number % len(EFFECTS)], number)
+    )
+
+
+def _call(shelf: Shelf, number: int, arguments: Arguments) -> ToolCall:
+    name = f"do_{EFFECTS[number % len(EFFECTS)].value.lower()}"
+    version = next(tool.version for tool in shelf.manifests() if tool.name == name)
+    return ToolCall(name, version, arguments)
 
 
 class _Clerk:
     """Asks for one thing after the other, each under its own key, and approves it. It may ask
     again for what it had asked for when it died."""
 
-    def __init__(self, desk: ActionDesk, journal: Journal, log: Log) -> None:
+    def __init__(self, desk: ActionDesk, journal: Journal, log: Log, planned: Planned) -> None:
+        self._planned = planned
         self._desk = desk
         self._journal = journal
         self._log = log
@@ -161,9 +182,9 @@ class _Clerk:
             await asyncio.sleep(0.02)
 
     async def _ask(self, number: int) -> None:
-        tool = f"do_{EFFECTS[number % len(EFFECTS)].value.lower()}"
-        person = Actor(_somebody(number), frozenset(), auth_time=datetime.now(UTC))
-        call = ToolCall(tool, "1", {"name": f"n{number}"})
+        rights = frozenset({"all"})
+        person = Actor(_somebody(number), rights, auth_time=await self._journal.now())
+        call = self._planned(number)
         action = await self._desk.prepare(Request(call, person, key=f"key-{number}"))
         if action.state is State.PENDING:
             word = Decision(action.id, action.digest, "approve", person)
