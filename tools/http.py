@@ -95,7 +95,8 @@ def is_public(address: str) -> bool:
     inner = _wrapped(parsed)
     if inner is not None:
         return is_public(str(inner))
-    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
+    local = isinstance(parsed, ipaddress.IPv6Address) and parsed.is_site_local
+    return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved or local)
 
 
 def _wrapped(

@@ -193,12 +193,17 @@ def _schema(entry: ToolEntry, shape: Shape) -> dict[str, JsonValue]:
         properties[name] = _property(name, argument, field, each=each)
         if _is_required(argument, field) or each:
             required.append(name)
-    return {
+    schema: dict[str, JsonValue] = {
         "type": "object",
         "properties": properties,
         "required": required,
         "additionalProperties": False,
     }
+    if entry.one_of is not None:
+        first, second = entry.one_of
+        unless: JsonValue = {"not": {"required": [second]}}
+        schema["allOf"] = [{"if": unless, "then": {"required": [first]}}]
+    return schema
 
 
 def _is_required(argument: ArgumentEntry, field: FieldShape) -> bool:

@@ -81,17 +81,21 @@ class ConfiguredTool:
         return self._entry
 
     async def look(self, call: ToolCall, who: Principal) -> Target:
+        return (await self._seen(call, who))[0]
+
+    async def _seen(self, call: ToolCall, who: Principal) -> tuple[Target, str | None]:
+        """The target, and its own version where it has one."""
         notes = self._notes(call)
         look = self._entry.look
         if look is None:
-            return Target(notes=notes)
+            return Target(notes=notes), None
         values = self._values(call, who)
         found = await read(self._backend, look, values, who, self._timeout_s)
         if found is None and look.may_be_absent:
-            return Target(notes=notes)
+            return Target(notes=notes), None
         if found is None:
             raise StatusError("not_found", "there is no such thing (any more)", NOT_FOUND)
-        return _target(look, found, notes)
+        return _target(look, found, notes), found.etag
 
     def _notes(self, call: ToolCall) -> tuple[str, ...]:
         return tuple(
@@ -132,28 +136,28 @@ class ConfiguredTool:
         earlier state only when it is the one that was approved.
         """
         if self._entry.look is None or not self._needs_look(attempt):
-            return _Try(call, who, attempt, attempt.before, attempt.etag)
-        target = await self._looked(call, who)
+            own = attempt.etag and not attempt.etag.startswith(STATE_ETAG)
+            return _Try(call, who, attempt, attempt.before, attempt.etag if own else None)
+        target, version = await self._looked(call, who)
         same = attempt.etag is None or target.etag == attempt.etag
         if not same and not attempt.resumed:
             raise DriftError("target_changed", "it is not what was approved any more")
         before = attempt.before or (target.state if same else None)
-        return _Try(call, who, attempt, before, target.etag)
+        return _Try(call, who, attempt, before, version)
 
-    async def _looked(self, call: ToolCall, who: Principal) -> Target:
+    async def _looked(self, call: ToolCall, who: Principal) -> tuple[Target, str | None]:
         try:
-            return await self.look(call, who)
+            return await self._seen(call, who)
         except StatusError as failure:
             if failure.status == NOT_FOUND and self._shape.deletes:
-                return Target()  # already gone: the call will say so
+                return Target(etag=None), None  # already gone: the call will say so
             raise
 
     def _needs_look(self, attempt: Attempt) -> bool:
-        undo = self._entry.undo
+        undo, etag = self._entry.undo, attempt.etag
         restores = undo is not None and "{before/" in json.dumps(dict(undo.arguments))
-        return (restores and attempt.before is None) or (
-            self._shape.takes_etag and attempt.etag is None
-        )
+        own = etag is not None and not etag.startswith(STATE_ETAG)
+        return (restores and attempt.before is None) or (self._shape.takes_etag and not own)
 
     # --- sending --------------------------------------------------------------------------------
 
@@ -183,12 +187,11 @@ class ConfiguredTool:
             return None  # that it is there is known; what it is like is not
 
     async def _send(self, job: _Try) -> Reply:
-        etag = job.etag if job.etag and not job.etag.startswith(STATE_ETAG) else None
         sending = Sending(
             self._timeout_s,
             writes=not self._manifest.reads_only,
             key=job.key,
-            etag=etag if self._shape.takes_etag else None,
+            etag=job.etag if self._shape.takes_etag else None,
         )
         operation = self._entry.operation
         return await self._backend.call(operation, self._inputs(job), job.who, sending)
@@ -325,7 +328,7 @@ def _target(look: Look, found: Found, notes: tuple[str, ...]) -> Target:
     label = fill(look.label, {"item": found.item}, default="item")
     return Target(
         state=state,
-        etag=found.etag or _state_etag(state),
+        etag=(found.etag if look.version == "target" else None) or _state_etag(state),
         label="" if isinstance(label, Missing) or label is None else str(label),
         notes=notes,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -139,7 +139,8 @@ def _flat(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _multipart(fields: Mapping[str, JsonValue], properties: Mapping[str, Any]) -> tuple[str, bytes]:
     """RFC 7578. A field of binary content goes as a file named after it, its text as UTF-8."""
-    boundary = secrets.token_hex(16)
+    plain = json.dumps(fields, sort_keys=True).encode()
+    boundary = hashlib.sha256(plain).hexdigest()  # sending it again is the same request
     parts: list[bytes] = []
     for name, value in _flat(fields):
         schema = simplified(properties.get(name, {}))

@@ -5,7 +5,7 @@ Field by field in docs/tools.md. Unknown keys are mistakes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -162,9 +162,12 @@ class Look(Reading):
     """The present state: `shown` names, mostly arguments, to pointers into what was read.
 
     `may_be_absent`: that nothing is there is a state too, as before something is made.
+    `version` is what voids an approval when it changes: `target` the target's own version, where
+    it has one; `shown` what was shown, so that an undo still fits after other fields changed.
     """
 
     may_be_absent: bool = False
+    version: Literal["target", "shown"] = "target"
     label: Template = ""
     shown: Mapping[str, Pointer] = Field(default_factory=dict)
 
@@ -220,7 +223,8 @@ class PartialRule(Part):
 
 class ToolEntry(Part):
     """One tool. `operation` is an operationId, `METHOD /path`, or the name of an MCP tool; the
-    tool's own name when not given. `reads` says of a POST that it changes nothing."""
+    tool's own name when not given. `reads` says of a POST that it changes nothing.
+    `one_of`: the first of two arguments is needed unless the second is given."""
 
     source: str
     operation: str = ""
@@ -250,6 +254,7 @@ class ToolEntry(Part):
     hidden: bool = False
     reads: bool = False
     pin: str = ""
+    one_of: tuple[Name, Name] | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> ToolEntry:
@@ -257,13 +262,20 @@ class ToolEntry(Part):
             raise ValueError("`effect` is missing: K, N, R or O, as a tool that writes needs one")
         if len(self.each) > 1:
             raise ValueError("`each` names one argument only")
-        for where, names in (("each", self.each), ("admin_values", self.admin_values)):
+        for where, names in self._named().items():
             for name in names:
                 if name not in self.arguments:
                     raise ValueError(f"`{where}` names {name}, which is no argument of this tool")
-        if self.bulk and self.bulk not in self.arguments:
-            raise ValueError(f"`bulk` names {self.bulk}, which is no argument of this tool")
         return self
+
+    def _named(self) -> Mapping[str, Collection[str]]:
+        """Arguments that other keys speak of."""
+        return {
+            "each": self.each,
+            "admin_values": self.admin_values,
+            "one_of": self.one_of or (),
+            "bulk": (self.bulk,) if self.bulk else (),
+        }
 
     @property
     def level(self) -> Tier:
