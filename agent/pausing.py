@@ -32,6 +32,7 @@ PENDING = Objection(
 )
 EXPIRED = Objection("approval_expired", "The card has expired. Nothing happened; ask again.")
 INVALID = Objection("approval_invalid", "There is no such card in this conversation.")
+REFUSALS = frozenset(objection.code for objection in (PENDING, EXPIRED, INVALID))
 
 
 def pause_of(acting: Acting, action: Action) -> Pause:

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import structlog
-from ag_ui.core import BaseEvent, EventType
+from ag_ui.core import BaseEvent, EventType, RunErrorEvent
 
+from agent.pausing import REFUSALS
 from agent.stream import PageUrl, Translator
 from agent.types import Numbered, RunFailed, RunStarted
 from api.errors import ConflictError, Problem, ProblemError
@@ -69,6 +70,12 @@ class Run:
     @property
     def failed(self) -> bool:
         return bool(self.frames) and self.frames[-1].event.type is EventType.RUN_ERROR
+
+    @property
+    def refused(self) -> bool:
+        """Whether it ended where it began, with nothing stored of it."""
+        last = self.frames[-1].event if self.frames else None
+        return isinstance(last, RunErrorEvent) and last.code in REFUSALS
 
     def add(self, numbered: Numbered) -> None:
         """Translate one event and wake the readers."""
@@ -157,6 +164,7 @@ class Runs:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda ended: self._settle(key, run, ended))
+        task.add_done_callback(lambda _: self._leave_out(key, run, before))
         return run
 
     def restore(self, key: ThreadKey, logged: Sequence[Numbered]) -> Run | None:
@@ -201,6 +209,15 @@ class Runs:
         started = self._started.pop(key, None)
         if started is not None:
             started.set()
+
+    def _leave_out(self, key: ThreadKey, run: Run, before: Run | None) -> None:
+        """A run that was refused told its own reader why; whoever joins reads the one before."""
+        if not run.refused or self._newest.get(key) is not run:
+            return
+        if before is None:
+            del self._newest[key]
+        else:
+            self._newest[key] = before
 
     def _settle(self, key: ThreadKey, run: Run, ended: asyncio.Task[None]) -> None:
         """Turn a task's end into the run's end, whatever ended it."""

@@ -16,7 +16,7 @@ from ag_ui.core import Event
 from fastapi import FastAPI
 from pydantic import TypeAdapter
 
-from api import Limits, Site, create_app
+from api import Acts, Limits, Site, create_app
 from api.assistant import Assistant
 from retrieval.library import Library
 from retrieval.types import Scope
@@ -41,9 +41,14 @@ class Frame(NamedTuple):
 
 
 def app_of(
-    assistant: Assistant, limits: Limits = QUICK, library: Library | None = None, **site: Any
+    assistant: Assistant,
+    limits: Limits = QUICK,
+    library: Library | None = None,
+    acts: Acts | None = None,
+    **site: Any,
 ) -> FastAPI:
-    return create_app(assistant, library or ShelfLibrary(), replace(SITE, **site), limits)
+    shelf = library or ShelfLibrary()
+    return create_app(assistant, shelf, replace(SITE, **site), limits, acts)
 
 
 @asynccontextmanager
