@@ -26,7 +26,11 @@ class Lease:
         self._since = since
 
     async def hold(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """The work's result. Raises FencedOutError once the lease is lost; it is cancelled then."""
+        """The work's result. Raises FencedOutError once the lease is lost; it is cancelled then, or
+        never begun when the claim's answer came too late."""
+        if asyncio.get_running_loop().time() >= self._ends():
+            work.close()
+            raise FencedOutError(f"lease of {self._claim.action.id} was over before it began")
         task = asyncio.create_task(work)
         beat = asyncio.create_task(self._beat())
         try:
@@ -38,11 +42,15 @@ class Lease:
             await _stop(beat)
             await _stop(task)
 
+    def _ends(self) -> float:
+        now = asyncio.get_running_loop().time()
+        return (now if self._since is None else self._since) + self._claim.lease_s
+
     async def _beat(self) -> str:
         """Why the lease is lost."""
         loop = asyncio.get_running_loop()
         pause = self._claim.lease_s / BEATS
-        ends = (loop.time() if self._since is None else self._since) + self._claim.lease_s
+        ends = self._ends()
         while True:
             await asyncio.sleep(min(pause, max(ends - loop.time(), 0.0)))
             asked = loop.time()

@@ -112,8 +112,8 @@ def _effect_as_said(record: Record, action: Action, said: Sequence[str]) -> Iter
     if not said or tool == "read" or tool.startswith("set_up"):
         return
     count, already = record.counts[action.id], bool(action.result.get("already"))
-    partial = said == ["failed"] and action.undo is not None
-    if said == ["failed"] and not partial and count:
+    partial = said == ["failed"] and action.effect_ref != ""
+    if said == ["failed"] and count and not partial:
         yield f"I3 {action.idem_key} failed ({action.reason}) with an effect"
     if (said == ["succeeded"] or partial) and not (count or already or _natural(action)):
         yield f"I3 {action.idem_key} succeeded without an effect"

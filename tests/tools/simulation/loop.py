@@ -32,9 +32,10 @@ class SimLoop(asyncio.AbstractEventLoop):
     """`before_step` is told whose step comes next, and may kill."""
 
     def __init__(self, rng: Random) -> None:
-        self._rng = rng
+        self._random = rng.random
         self._now = 0.0
         self._queues: dict[str, deque[asyncio.Handle]] = {}
+        self._ready: list[str] = []  # whose queue is not empty
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = 0
         self._frozen: dict[str, float] = {}
@@ -126,6 +127,8 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def kill(self, actor: str) -> None:
         self._dead[actor] = self._queues.pop(actor, deque())
+        if actor in self._ready:
+            self._ready.remove(actor)
 
     def freeze(self, actor: str, seconds: float) -> None:
         """Stopped as by SIGSTOP: its timers run out meanwhile."""
@@ -153,44 +156,56 @@ class SimLoop(asyncio.AbstractEventLoop):
         for dead, handles in list(self._dead.items()):
             del self._dead[dead]
             self._queues[dead] = handles
+            if handles:
+                self._ready.append(dead)
         left = [task for task in self._tasks if not task.done()]
         events._set_running_loop(self)
         try:
-            for task in left:
-                task.cancel()
-            while not all(task.done() for task in left):
-                self._step()
+            while left:
                 for task in left:
-                    if not task.done() and self.steps % 1000 == 0:
-                        task.cancel()
+                    task.cancel()
+                self._drain()
+                left = [task for task in left if not task.done()]
         finally:
             events._set_running_loop(None)
         for task in self._tasks:
             if not task.cancelled():
-                task.exception()
+                task.exception()  # looked at, so that nobody reports it
         self._tasks.clear()
+
+    def _drain(self) -> None:
+        """Whatever can go on without waiting."""
+        while self._ready:
+            actor = self._ready[0]
+            queue = self._queues[actor]
+            while queue:
+                queue.popleft()._run()
+            self._ready.remove(actor)
 
     def _step(self) -> None:
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise EndlessError(f"{MOST_STEPS} steps, and no end")
-        self._due()
+        if self._timers and self._timers[0][0] <= self._now:
+            self._due()
         actor = self._next()
         self.before_step(actor)
         queue = self._queues.get(actor)  # it may have been killed just now
         if not queue:
             return
         handle = queue.popleft()
-        if not handle.cancelled():
+        if not queue:
+            self._ready.remove(actor)
+        if not handle._cancelled:  # type: ignore[attr-defined]
             handle._run()
 
     def _next(self) -> str:
         while True:
-            ready = [actor for actor, queue in self._queues.items() if queue]
+            ready = self._ready
             if self._frozen:
                 ready = [actor for actor in ready if self._frozen.get(actor, 0.0) <= self._now]
             if ready:
-                return ready[0] if len(ready) == 1 else self._rng.choice(ready)
+                return ready[0] if len(ready) == 1 else ready[int(self._random() * len(ready))]
             self._pass()
 
     def _pass(self) -> None:
@@ -205,13 +220,17 @@ class SimLoop(asyncio.AbstractEventLoop):
     def _due(self) -> None:
         while self._timers and self._timers[0][0] <= self._now:
             timer = heapq.heappop(self._timers)[2]
-            if not timer.cancelled():
+            if not timer._cancelled:  # type: ignore[attr-defined]
                 self._put(timer)
 
     def _put(self, handle: asyncio.Handle) -> None:
-        actor = handle._context.get(ACTOR)  # type: ignore[attr-defined]
-        actor = actor or ""
+        actor = handle._context.get(ACTOR, "")  # type: ignore[attr-defined]
         if actor in self._dead:
             self._dead[actor].append(handle)
             return
-        self._queues.setdefault(actor, deque()).append(handle)
+        queue = self._queues.get(actor)
+        if queue is None:
+            queue = self._queues[actor] = deque()
+        if not queue:
+            self._ready.append(actor)
+        queue.append(handle)

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from random import Random
 from typing import NamedTuple, TypeVar
 
 from tests.tools.simulation.flow import FLOW
 from tests.tools.simulation.host import RIGHT
 from tests.tools.simulation.loop import SimLoop
-from tests.tools.simulation.process import START, Process
+from tests.tools.simulation.process import Process
 from tools.acting import BadCallError, Decision, Request
 from tools.journal import Action, ApprovalError, JournalError, State
 from tools.tool import ToolError
@@ -61,11 +61,9 @@ class Street:
     rng: Random
     processes: list[Process]
     versions: dict[str, str]
+    now: Callable[[], datetime]
     acks: list[Ack] = field(default_factory=list)
     crimes: list[str] = field(default_factory=list)
-
-    def now(self) -> datetime:
-        return START + timedelta(seconds=self.loop.time())
 
     async def ask(self, what: Callable[[Process], Awaitable[T]]) -> T | None:
         """The answer of some process, or None when it says no or nobody ever answers."""
@@ -231,9 +229,7 @@ class Street:
 
         async def undo(process: Process) -> Action:
             person = actor(action.who.tenant, action.who.subject, self.now())
-            return self._told(
-                "undo", await process.desk.undo(action.who.tenant, action.id, person)
-            )
+            return self._told("undo", await process.desk.undo(action.who.tenant, action.id, person))
 
         card = await self.ask(undo)
         if card is not None and card.state is State.PENDING:

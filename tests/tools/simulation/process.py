@@ -39,11 +39,12 @@ PATIENCE = Patience(
 )
 WORK = WorkerPolicy(
     at_once=3,
-    idle_s=4.0,
-    reconcile_s=5.0,
+    adopt_s=1e6,
+    idle_s=9.0,
+    reconcile_s=12.0,
     surface_s=5.0,
-    expire_s=300.0,
-    tell_s=9.0,
+    expire_s=400.0,
+    tell_s=14.0,
     untold_s=5.0,
     grace_s=1.0,
     again=Backoff(0.5, 4.0),
@@ -119,40 +120,39 @@ class Site:
     open_journal: Callable[[Runner, Callable[[], datetime]], Journal]
     stock: Callable[[FlowParts], Shelf]
     executor: Callable[[ExecutorParts], Executor] = Executor
+    offset_s: float = 0.0
+
+    def now(self) -> datetime:
+        """The journal's clock, one for all processes: database time, or one anchored at the boot.
+        It never goes back; a reboot may find that it has to go forward."""
+        return START + timedelta(seconds=self.loop.time() + self.offset_s)
 
 
 class Process:
-    """`slot` names its leases; `skew_s` is how wrong its clock stood when it started."""
+    """`slot` names its leases; `skew_s` is how wrong its wall clock is."""
 
     def __init__(self, site: Site, name: str, slot: str, skew_s: float) -> None:
         self.name = name
         self.slot = slot
         self.alive = True
         loop, rng = site.loop, Random(site.rng.random())
-        start = START + timedelta(seconds=skew_s)
-
-        def clock() -> datetime:
-            return start + timedelta(seconds=loop.time())
-
-        self.clock = clock
-        self.journal = site.open_journal(Line(loop, rng, site.trouble), clock)
+        wrong = timedelta(seconds=skew_s)
+        self.journal = site.open_journal(Line(loop, rng, site.trouble), site.now)
         self.shelf = site.stock(
-            FlowParts(self.journal, lambda: self.shelf, self._perform, clock, step_wait_s=5.0)
+            FlowParts(self.journal, lambda: self.shelf, self._perform, site.now, step_wait_s=5.0)
         )
         executor = site.executor(
             ExecutorParts(
                 journal=self.journal,
                 catalogue=self.shelf,
                 policy_version=POLICY_VERSION,
-                now=clock,
+                now=lambda: site.now() + wrong,
                 rng=rng,
                 patience=PATIENCE,
                 breaker=BreakerPolicy(failures=4, open_s=5.0),
             )
         )
-        self.desk = ActionDesk(
-            DeskParts(self.journal, self.shelf, executor, POLICY_VERSION, slot)
-        )
+        self.desk = ActionDesk(DeskParts(self.journal, self.shelf, executor, POLICY_VERSION, slot))
         self._worker = Worker(
             WorkerParts(
                 journal=self.journal,

@@ -24,7 +24,6 @@ from tests.tools.simulation.loop import EndlessError, SimLoop
 from tests.tools.simulation.people import TENANTS, Street
 from tests.tools.simulation.process import (
     LEASE_S,
-    START,
     ChainSealer,
     Process,
     Site,
@@ -43,10 +42,10 @@ from tools.vault_memory import MemoryVault
 
 T = TypeVar("T")
 PEOPLE = "people"
-SETTLE_S = 40.0
+LOOK_S = 6.0
 EXPIRE_S = 1000.0
 """Beyond the life of any card."""
-LOOKS = 40
+LOOKS = 60
 ALL = 1_000
 OPEN = (State.PROPOSED, State.PENDING)
 MOVING = (State.APPROVED, State.STARTED, State.COMPENSATING, State.UNKNOWN)
@@ -76,6 +75,7 @@ class Plan:
     kill: float
     stop: float
     skew: bool
+    reboot: bool
     processes: int
     wishes: int
     foreign: int
@@ -92,6 +92,7 @@ class Plan:
             kill=share(0.02),
             stop=share(0.005),
             skew=rng.random() < 0.2,
+            reboot=rng.random() < 0.1,
             processes=rng.choice([1, 2, 2, 3]),
             wishes=rng.choice([1, 2, 2, 3, 4]),
             foreign=rng.choice([0, 0, 1, 2]),
@@ -149,16 +150,13 @@ class Schedule:
             stock=shelf_of(self.host),
             executor=executor,
         )
-        self.calm = open_journal(at_once, self._clock)
+        self.calm = open_journal(at_once, self.site.now)
         self.processes: list[Process] = []
         self.street = Street(
-            self.loop, Random(self.rng.random()), self.processes, versions(self.host)
+            self.loop, Random(self.rng.random()), self.processes, versions(self.host), self.site.now
         )
         self.kills = 0
         self._faults = Random(self.rng.random())
-
-    def _clock(self) -> datetime:
-        return self.processes[0].clock() if self.processes else START
 
     def run(self) -> Outcome:
         wrongs: tuple[str, ...] = ()
@@ -190,9 +188,9 @@ class Schedule:
         self.loop.before_step = self._strike
         wishes = [self._wish(number) for number in range(self.plan.wishes)]
         wishes += [self._someone_else(number) for number in range(self.plan.foreign)]
-        tasks = [
-            self.loop.spawn(f"{PEOPLE}{number}", wish) for number, wish in enumerate(wishes)
-        ]
+        if self.plan.reboot:
+            wishes.append(self._reboot())
+        tasks = [self.loop.spawn(f"{PEOPLE}{number}", wish) for number, wish in enumerate(wishes)]
         await asyncio.wait(tasks)
         for task in tasks:
             task.result()
@@ -214,7 +212,7 @@ class Schedule:
         self.told.refusing = 0.0
         self.loop.before_step = lambda _actor: None
         for _ in range(LOOKS):
-            await asyncio.sleep(SETTLE_S / 4)
+            await asyncio.sleep(LOOK_S)
             if not any(process.alive for process in self.processes):
                 continue
             if await self._moving():
@@ -265,14 +263,28 @@ class Schedule:
         elif roll < self.plan.kill + self.plan.stop:
             self.loop.freeze(actor, self._faults.uniform(0.1, LEASE_S / 4))
 
+    async def _reboot(self) -> None:
+        """All at once, and the clock may have stood wrong."""
+        await asyncio.sleep(self._faults.uniform(1.0, 25.0))
+        for process in self.processes:
+            if process.alive:
+                self._kill(process.name)
+        self.site.offset_s += self._faults.choice([1.0, 60.0, 3600.0])
+
     def _kill(self, name: str) -> None:
         (process,) = [each for each in self.processes if each.name == name]
         process.alive = False
         self.kills += 1
         self.loop.kill(name)
-        slot = process.slot if self._faults.random() < 0.7 else f"{process.slot}'"
+        again = self._faults.random() < 0.7
+        slot = process.slot if again else f"{process.slot}'"
         pause = self._faults.choice([0.01, 0.5, 2.0, 10.0])
         self.loop.later("init", pause, lambda: self._start(slot))
+        if not again:  # somebody finds the slot empty, as `Slots` has it
+            self.loop.later("init", pause + 5.0, lambda: self._adopt(process.slot))
+
+    def _adopt(self, slot: str) -> None:
+        self.loop.spawn("adopter", self.calm.lapse(slot))
 
     # --- what is on record ----------------------------------------------------------------------
 
@@ -281,13 +293,10 @@ class Schedule:
 
     async def _read(self) -> Record:
         actions = [
-            action
-            for tenant in TENANTS
-            for action in await self.calm.actions(tenant, limit=ALL)
+            action for tenant in TENANTS for action in await self.calm.actions(tenant, limit=ALL)
         ]
         approvals = {
-            action.id: await self.calm.approvals(action.who.tenant, action.id)
-            for action in actions
+            action.id: await self.calm.approvals(action.who.tenant, action.id) for action in actions
         }
         receipts = {tenant: await self.calm.receipts(tenant) for tenant in TENANTS}
         untold: tuple[OutboxRow, ...] = await self.calm.outbox(ALL)
