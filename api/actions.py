@@ -27,7 +27,7 @@ from api.identity import SignedIn
 from api.schemas import WireId
 from tools.acting import Request
 from tools.journal import Action, Ending, State
-from tools.types import Actor, Manifest, ToolCall
+from tools.types import Actor, Done, Manifest, ToolCall
 
 MOST_KEPT = 10_000
 """Actions of one person that a list goes through."""
@@ -91,7 +91,8 @@ def _add_ending(routes: APIRouter, acts: Acts) -> None:
         known = await acts.desk.action(actor, action_id)
         if known.state.value == body.outcome and known.decided_by == actor.subject:
             return await _body(acts, known, actor)
-        ending = Ending(State(body.outcome), reason="resolved_by_person", detail=body.note)
+        done = Done({}) if body.outcome == "succeeded" else None
+        ending = Ending(State(body.outcome), done, "resolved_by_person", body.note)
         resolved = await acts.desk.resolve(actor.tenant, action_id, ending, actor)
         return await _body(acts, resolved, actor)
 

@@ -12,11 +12,18 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 
 from agent import BadAskError, ConversationsUnavailableError, UnknownThreadError
-from api import Limits
+from api import IdentityUnavailableError, Limits
 from api.errors import INTERNAL, RETRY_AFTER_S, problem_of
 from retrieval.index import IndexLockedError, NoIndexError, UnknownFieldError
 from tests.api.serving import app_of, body
 from tests.api.twin import ScriptedAssistant
+from tools.journal import (
+    ApprovalError,
+    FencedOutError,
+    JournalUnavailableError,
+    UnknownActionError,
+)
+from tools.tool import BusyError, DriftError, ForbiddenError, UncertainError
 
 JSON = {"content-type": "application/json"}
 SMALL = Limits(max_body_bytes=100_000)
@@ -140,6 +147,15 @@ async def test_what_is_not_foreseen_is_internal_and_tells_nothing() -> None:
         (OperationalError("s", {}, ValueError()), 503, "database_unavailable"),
         (IntegrityError("s", {}, ValueError()), 500, "internal"),
         (HTTPException(418), 418, "i_m_a_teapot"),
+        (JournalUnavailableError("x"), 503, "journal_unavailable"),
+        (UnknownActionError("x"), 404, "no_such_action"),
+        (FencedOutError("x"), 409, "illegal_move"),
+        (ApprovalError("target_changed", "x"), 409, "target_changed"),
+        (ForbiddenError("x"), 403, "host_forbids"),
+        (DriftError("x"), 409, "host_refuses"),
+        (BusyError("x"), 503, "host_unavailable"),
+        (UncertainError("x"), 503, "host_unavailable"),
+        (IdentityUnavailableError("x"), 503, "identity_unavailable"),
         (ValueError("x"), 500, "internal"),
     ],
 )
