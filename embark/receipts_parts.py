@@ -73,12 +73,19 @@ def open_journal_engine(settings: Settings) -> Engine:
     return engine
 
 
-def make_journal(settings: Settings, engine: Engine, ring: KeyRing) -> SqlJournal:
+def make_journal(
+    settings: Settings, engine: Engine, ring: KeyRing, vault: SqlVault | None = None
+) -> SqlJournal:
     """The journal over this engine; its vault keeps subjects' keys in the same database."""
     clock = steady_clock(datetime.now(UTC), time.monotonic)
     served = engine.dialect.name == "postgresql"
-    vault = SqlVault(engine, master_key(settings))
+    vault = vault or make_vault(settings, engine)
     return SqlJournal(engine, vault, JwsSealer(ring, clock), clock=None if served else clock)
+
+
+def make_vault(settings: Settings, engine: Engine) -> SqlVault:
+    """Keys of subjects, wrapped by the key file. Raises ConfigurationError."""
+    return SqlVault(engine, master_key(settings))
 
 
 def master_key(settings: Settings) -> bytes:

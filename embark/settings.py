@@ -148,6 +148,15 @@ class DatabaseSettings(_Section):
     """SQLAlchemy address; SQLite in the data folder when not set."""
 
 
+class FactSettings(_Section):
+    """A fact that may fill an argument, as one part of what a reading tool finds."""
+
+    tool: str
+    arguments: dict[str, str | int | bool] = {}
+    at: str
+    """JSON pointer into the result."""
+
+
 class ActionSettings(_Section):
     """What the copilot may do; without `tools` it answers and does nothing."""
 
@@ -159,6 +168,10 @@ class ActionSettings(_Section):
     """SQLAlchemy address of the journal; a file of its own in the data folder when not set."""
     private_hosts: tuple[str, ...] = ()
     """`host:port` on a private or loopback address that tools may call all the same."""
+    facts: dict[str, FactSettings] = {}
+    """Facts by name, such as `"profile.email_domain"`; arguments say which may fill them."""
+    addresses: dict[str, str] = {}
+    """Source of the policy file -> base address that stands in for the one written there."""
     workers: Count = 8
     """Actions that one process does at a time."""
     lease_s: Positive = 15.0
@@ -179,10 +192,6 @@ class IdentitySettings(_Section):
     plan: str = "/plan"
     rights: str = "/permissions"
     auth_time: str = "/auth_time"
-    facts: dict[str, str] = {}
-    """Fact that may fill an argument -> pointer, such as `email_domain = "/email_domain"`."""
-    keep_s: Positive = 60.0
-    """For how long an answer is believed."""
 
 
 class DemoSettings(_Section):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import (
+    AbstractAsyncContextManager,
     AsyncExitStack,
     ExitStack,
     asynccontextmanager,
     contextmanager,
     nullcontext,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,9 @@ from retrieval.linear import load_model
 from retrieval.types import Encoder
 
 if TYPE_CHECKING:
+    from agent.acting import Planner
     from agent.answerers.generative import GenerativeAnswerer
+    from embark.acting import Hands
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Product:
 
     copilot: Copilot
     finder: Finder
+    hands: Hands | None = None
 
 
 @asynccontextmanager
@@ -62,10 +66,26 @@ async def open_copilot(settings: Settings, *, keep: bool = True) -> AsyncIterato
         conversations = _stored(settings) if keep else MemoryConversations()
         closing.push_async_callback(conversations.close)
         deps = make_deps(settings, finder, conversations)
+        hands = None
+        if keep and settings.actions.tools is not None:
+            hands = await closing.enter_async_context(_open_hands(settings, finder))
+            deps = replace(deps, acting=hands.acting)
         waiting = sqlite_saver(checkpoints_file(settings)) if keep else nullcontext()
         copilot = Copilot(deps, await closing.enter_async_context(waiting))
         closing.push_async_callback(copilot.close)
-        yield Product(copilot, finder)
+        yield Product(copilot, finder, hands)
+
+
+def _open_hands(settings: Settings, finder: Finder) -> AbstractAsyncContextManager[Hands]:
+    from embark.acting import open_hands
+
+    return open_hands(settings, _planner(settings, finder))
+
+
+def _planner(_settings: Settings, _finder: Finder) -> Planner:
+    from agent.acting.scripted import ScriptedPlanner
+
+    return ScriptedPlanner()
 
 
 def make_deps(settings: Settings, finder: Finder, conversations: Conversations) -> Deps:

@@ -6,7 +6,8 @@ import asyncio
 import math
 import socket
 import webbrowser
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
@@ -46,9 +47,13 @@ async def run_server(settings: Settings, listener: socket.socket, *, open_page: 
         if open_page:
             webbrowser.open(address)
 
-    async with open_copilot(settings, keep=True) as product:
+    async with open_copilot(settings, keep=True) as product, at_work(product):
         app = create_app(
-            product.copilot, product.finder.library, site(settings, product), limits(settings)
+            product.copilot,
+            product.finder.library,
+            site(settings, product),
+            limits(settings),
+            product.hands.acts if product.hands else None,
         )
         config = uvicorn.Config(
             app,
@@ -58,6 +63,16 @@ async def run_server(settings: Settings, listener: socket.socket, *, open_page: 
             timeout_graceful_shutdown=math.ceil(settings.server.shutdown_grace_s),
         )
         await _Server(config, listening).serve(sockets=[listener])
+
+
+@asynccontextmanager
+async def at_work(product: Product) -> AsyncIterator[None]:
+    """The worker of actions beside the block, where this product acts."""
+    if product.hands is None:
+        yield
+        return
+    async with product.hands.at_work(product.copilot.notify):
+        yield
 
 
 def site(settings: Settings, product: Product) -> Site:
