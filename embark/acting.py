@@ -32,7 +32,14 @@ from tools.credentials import CredentialStore
 from tools.credentials_sql import SqlCredentials
 from tools.desk import ActionDesk, DeskParts
 from tools.executor import Executor, ExecutorParts
-from tools.flows import FlowFileError, FlowParts, flow_tools, read_flows
+from tools.flows import (
+    FlowDefinition,
+    FlowFileError,
+    FlowParts,
+    flow_problems,
+    flow_tools,
+    read_flows,
+)
 from tools.held_sql import SqlHeldValues
 from tools.journal import Action, OutboxRow
 from tools.journal_sql import SqlJournal
@@ -161,10 +168,13 @@ class _Making:
             perform=perform,
             clock=lambda: datetime.now(UTC),
         )
+        flows = self._flows()
         try:
-            registry = Registry((*tools, *self._flows(parts)))
+            registry = Registry((*tools, *flow_tools(flows, parts)))
         except DuplicateToolError as twice:
             raise ConfigurationError([str(twice)]) from twice
+        if problems := flow_problems(flows, registry):
+            raise ConfigurationError(problems)
         executor = Executor(
             ExecutorParts(
                 journal=self.journal,
@@ -182,12 +192,12 @@ class _Making:
         )
         return registry, executor, desks[0]
 
-    def _flows(self, parts: FlowParts) -> tuple[Tool, ...]:
+    def _flows(self) -> tuple[FlowDefinition, ...]:
         folder = self.settings.actions.flows
         if folder is None:
             return ()
         try:
-            return flow_tools(read_flows(folder), parts)
+            return read_flows(folder)
         except FlowFileError as mistakes:
             raise ConfigurationError(mistakes.problems) from mistakes
 

@@ -5,6 +5,7 @@ actions in the same journal under keys made from the flow's id, so a flow that d
 stopped, and nothing is done twice.
 """
 
+from tools.flows.checking import flow_problems
 from tools.flows.definition import FlowDefinition, FlowFileError, read_flow, read_flows
 from tools.flows.drive import FlowParts
 from tools.flows.engine import FlowTool, FlowUndoTool, flow_tools
@@ -15,6 +16,7 @@ __all__ = [
     "FlowParts",
     "FlowTool",
     "FlowUndoTool",
+    "flow_problems",
     "flow_tools",
     "read_flow",
     "read_flows",
