@@ -42,10 +42,15 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One thing that an argument may be. `label` is what people call it, UNTRUSTED text."""
+    """One thing that an argument may be. `label` is what people call it, UNTRUSTED text.
+
+    `token` names a held value that the label equals, as when the user typed the address of a
+    member: see `KnownLookup`.
+    """
 
     value: JsonValue
     label: str
+    token: str = ""
 
 
 class Lookup(Protocol):

@@ -1,0 +1,100 @@
+"""What kind of utterance it is: an order is acted on, a question about how is answered."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from agent.acting.phrasing import Phrasing
+from agent.acting.words import content, lexicon, plain_words, stem
+
+_QUOTED = re.compile(
+    r"\"[^\"]*\"|\u201c[^\u201d]*\u201d|\u201e[^\u201c]*\u201c|\u00ab[^\u00bb]*\u00bb"
+)
+_GREETING = frozenset(
+    [
+        "hi",
+        "hello",
+        "hey",
+        "ok",
+        "okay",
+        "so",
+        "and",
+        "please",
+        "then",
+        "now",
+        "well",
+        "just",
+        "also",
+        "pls",
+        "kindly",
+        "go",
+        "ahead",
+        "yes",
+        "bitte",
+        "hallo",
+        "alright",
+        "great",
+        "cool",
+        "perfect",
+        "thanks",
+    ]
+)
+
+
+class Act(StrEnum):
+    """How the turn is put."""
+
+    ORDER = "order"  # an imperative, a wish, a polite request
+    HOW_TO = "how_to"  # how something is done
+    STATE = "state"  # a question about what is there now, of the user's own
+    FACT = "fact"  # any other question
+    TOLD = "told"  # what others said, or a text shows
+    REFUSED = "refused"  # that something shall not be done
+    STATEMENT = "statement"  # everything else: a problem, a piece of news
+
+
+def act_of(text: str, words: Phrasing) -> Act:
+    """The first that fits, in the order of certainty."""
+    said = " ".join(text.replace("\u2019", "'").split())
+    bare = _QUOTED.sub(" ", said).strip()
+    hear = words.speech
+    if hear["told"].search(bare) and not hear["asked_of_you"].search(bare):
+        return Act.TOLD
+    if hear["negated"].search(bare):
+        return Act.REFUSED
+    if hear["asked_of_you"].search(bare) and not _asks_how(bare):
+        return Act.ORDER
+    if hear["how_to"].search(bare):
+        return Act.HOW_TO
+    if hear["ability"].search(bare):
+        return Act.STATE if hear["own"].search(bare) else Act.FACT
+    if _imperative(bare) or hear["wanted"].search(bare):
+        return Act.ORDER
+    if bare.endswith("?"):
+        return Act.STATE if hear["own"].search(bare) else Act.FACT
+    return Act.STATEMENT if not bare or hear["past"].search(bare) or _long(bare) else Act.ORDER
+
+
+def _asks_how(text: str) -> bool:
+    return (
+        re.search(
+            r"\b(?:tell|explain|show|teach) (?:me|us) (?:how|why|what|where)\b", text, re.IGNORECASE
+        )
+        is not None
+    )
+
+
+def _imperative(text: str) -> bool:
+    """Whether a clause begins with a verb that tools have."""
+    verbs = lexicon().verbs
+    for clause in re.split(r"[,;:.!\u2013\u2014]|\band\b|\bthen\b|\bso\b|\bund\b", text):
+        first = next((w for w in plain_words(clause) if w not in _GREETING), "")
+        if stem(first) in verbs:
+            return True
+    return False
+
+
+def _long(text: str) -> bool:
+    """A short phrase without a verb ("new dashboard, Weekly") is an order; a sentence is not."""
+    return len(content(text)) > 5  # noqa: PLR2004  # longest headline of the development set
