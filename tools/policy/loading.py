@@ -59,7 +59,16 @@ def load_policy(path: Path) -> PolicyFile:
         policy = Policy.model_validate(_plain(tree))
     except ValidationError as invalid:
         raise PolicyError(_told(path, tree, invalid)) from invalid
-    return PolicyFile(policy, path, tree)
+    file = PolicyFile(policy, path, tree)
+    problems = [
+        f"{file.at('tools', name, 'source')}: {name}: source {entry.source} is not named; known: "
+        + (", ".join(policy.sources) or "none")
+        for name, entry in policy.tools.items()
+        if entry.source not in policy.sources
+    ]
+    if problems:
+        raise PolicyError(problems)
+    return file
 
 
 def _plain(tree: CommentedMap) -> dict[str, Any]:

@@ -292,11 +292,3 @@ class Policy(Part):
     version: Literal[1]
     sources: Mapping[str, Source]
     tools: Mapping[Name, ToolEntry]
-
-    @model_validator(mode="after")
-    def _sources_exist(self) -> Policy:
-        for name, entry in self.tools.items():
-            if entry.source not in self.sources:
-                known = ", ".join(self.sources) or "none"
-                raise ValueError(f"{name}: source {entry.source} is not named; known: {known}")
-        return self

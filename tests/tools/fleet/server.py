@@ -138,11 +138,11 @@ class Fleet:
         return JSONResponse({"data": {"id": f"ann-{len(self.announcements)}"}}, status_code=202)
 
     async def _upload(self, request: Request) -> Response:
-        form = await request.form()
-        file = form["file"]
-        assert not isinstance(file, str)
-        content = (await file.read()).decode()
-        self.manifests.append({"name": file.filename, "content": content, "note": form.get("note")})
+        async with request.form() as form:
+            file, note = form["file"], form.get("note")
+            assert not isinstance(file, str)
+            content = (await file.read()).decode()
+            self.manifests.append({"name": file.filename, "content": content, "note": note})
         self.effects.append("upload")
         return JSONResponse({"data": {"id": f"man-{len(self.manifests)}"}}, status_code=201)
 
