@@ -230,15 +230,20 @@ class Worker:
         await self._journal.expire()
 
     async def _tell(self) -> None:
-        """Changes are told once they arrived; an unknown one is held back while it is read back."""
-        for row in await self._journal.outbox():
+        """Changes are told once they arrived, what waits for a person first; an unknown one is held
+        back while it is read back. Who dies in between tells some of them again."""
+        rows = await self._journal.outbox()
+        told: list[OutboxRow] = []
+        for row in sorted(rows, key=lambda row: row.kind != _UNKNOWN):
             hold_s = await self._held_back(row)
             if hold_s > 0:
                 await self._journal.later([row], hold_s)
             elif await self._parts.tell(row):
-                await self._journal.sent([row])
+                told.append(row)
             else:
                 await self._journal.later([row], self._policy.untold_s)
+        if told:
+            await self._journal.sent(told)
 
     async def _held_back(self, row: OutboxRow) -> float:
         if row.kind != _UNKNOWN:

@@ -45,7 +45,7 @@ def _reachable() -> None:
 
 
 def test_kills(journal: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = KillLoop(journal, tmp_path, KILLS, SEED).run()
+    found = KillLoop(journal, tmp_path, KILLS, SEED, "harbor").run()
     with capsys.disabled():
         print(f"\nseed {SEED}, {report(journal.split(':', maxsplit=1)[0], found)}")  # noqa: T201  # the figures
     assert not found.wrong, found.wrong[:20]

@@ -37,13 +37,14 @@ from tests.e2e.killing.parts import prepare_journal
 from tools.journal import Action
 
 ROOT = Path(__file__).parents[3]
-INSIDE = (*SQL_POINTS, *HTTP_POINTS)
-FREQUENT = frozenset({"claim", "settle", "look", "run", "outbox", "sent", "sql", "http"})
+FREQUENT = frozenset({"claim", "settle", "look", "run", "outbox", "sent", "sql"})
 FREQUENT |= frozenset(CLERK_CALLS)
 RARE = frozenset({"renew", "resolve", "postpone", "read_back"})
 """Calls that a short life seldom comes by: their points get more time."""
 PATIENT_S, LIFE_S = 4.0, 1.5
 """How long a process may take to come by its point before it is killed where it is."""
+SLOWER = {"counting": 1.0, "harbor": 1.5}
+"""Opening the tools of a product takes a part of each life."""
 DRAIN_S = 60.0
 FAULTS_A_LOOK = 0.005
 """Of the looks at the cast, one in 2 ms: some two faults a second."""
@@ -85,12 +86,14 @@ class KillLoop:
 
     def run(self) -> Findings:
         rng = Random(self.seed)
-        self._deck = {role: _deck(role, rng) for role in ("clerk", "worker")}
+        self._deck = {
+            role: _deck(all_points(role, self.target), rng) for role in ("clerk", "worker")
+        }
         prepare_journal(self.journal, self.folder)
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["tests.e2e.killing.worker"])
         with _target(self.target, self.folder, self.seed) as target:
-            self._where = target.prepare()
+            self._where = target.prepare(self.folder)
             began = time.monotonic()
             cast = [self._start(context, role, rng) for role in ("clerk", "worker", "worker")]
             self._kill(context, cast, rng, target)
@@ -101,7 +104,7 @@ class KillLoop:
             findings = asyncio.run(check(self.journal, self.folder, target.counted, self._events()))
         findings.kills, findings.took_s = sum(self.lives.points.values()), took_s
         findings.points, findings.cold_s = self.lives.points, cold_s
-        everywhere = {*all_points("clerk"), *all_points("worker")}
+        everywhere = {*all_points("clerk"), *all_points("worker", self.target)}
         findings.missed = tuple(sorted(everywhere - self.lives.points.keys()))
         self._recoveries(findings)
         return findings
@@ -129,6 +132,7 @@ class KillLoop:
     def _start(self, context: ForkServerContext, role: str, rng: Random) -> _Member:
         number = len(self.lives.began)
         point, life_s = _chosen(self._deck[role], rng)
+        life_s *= SLOWER[self.target]
         config = processes.Config(
             role="clerk" if role == "clerk" else "worker",
             number=number,
@@ -193,15 +197,18 @@ class KillLoop:
             findings.after_restart.append(max(event["at"] - there, 0.0))
 
 
-def all_points(role: str) -> tuple[str, ...]:
-    calls, inside = (CLERK_CALLS, SQL_POINTS) if role == "clerk" else (WORKER_CALLS, INSIDE)
-    return (*points(calls), *inside)
+def all_points(role: str, target: str = "harbor") -> tuple[str, ...]:
+    """Those within the HTTP client are known of the counting target's alone."""
+    if role == "clerk":
+        return (*points(CLERK_CALLS), *SQL_POINTS)
+    inside = HTTP_POINTS if target == "counting" else ()
+    return (*points(WORKER_CALLS), *SQL_POINTS, *inside)
 
 
-def _deck(role: str, rng: Random) -> Iterator[str]:
+def _deck(points: Sequence[str], rng: Random) -> Iterator[str]:
     """Every point in turn, in a new order each time."""
     while True:
-        yield from rng.sample(all_points(role), len(all_points(role)))
+        yield from rng.sample(points, len(points))
 
 
 def _chosen(deck: Iterator[str], rng: Random) -> tuple[str, float]:
@@ -217,7 +224,7 @@ def _chosen(deck: Iterator[str], rng: Random) -> tuple[str, float]:
 class Target(Protocol):
     """Where the effects are, and who counts them."""
 
-    def prepare(self) -> str: ...
+    def prepare(self, folder: Path) -> str: ...
 
     def break_something(self, rng: Random) -> None: ...
 
@@ -234,7 +241,7 @@ class Counting:
     def __init__(self, port: int) -> None:
         self._port = port
 
-    def prepare(self) -> str:
+    def prepare(self, _folder: Path) -> str:
         return f"counting {self._port}"
 
     def break_something(self, _rng: Random) -> None:

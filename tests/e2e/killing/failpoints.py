@@ -32,6 +32,7 @@ WORKER_CALLS += ("unresolved", "resolve", "outbox", "sent", "expire", "now")
 CLERK_CALLS = ("by_key", "consents", "propose", "present", "action", "approvals", "approve", "look")
 SQL_POINTS = ("sql.begin", "sql.statement", "sql.commit")
 HTTP_POINTS = ("http.connected", "http.sent", "http.answered")
+"""Of the counting target's client alone."""
 
 
 def points(calls: tuple[str, ...]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from tools.sources import Opened, SourceParts, open_sources
 from tools.types import EffectClass, Principal
 
 ROOT = Path(__file__).parents[3]
+DOCUMENT = "http://127.0.0.1:8420/openapi.json"
 POLICY = Path(__file__).parent / "harbor.yaml"
 FAULTS = ("429", "500", "slow", "drop_before", "drop_after_effect", "500_after_effect")
 OPERATIONS = ("create_webhook", "add_domain", "request_deletion", "list_domains", "list_webhooks")
@@ -64,9 +65,13 @@ class Harbor:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
-    def prepare(self) -> str:
-        """What the processes need to know of it."""
-        return f"harbor {self.base} {self.token}"
+    def prepare(self, folder: Path) -> str:
+        """What the processes need to know of it; its document is fetched once for all of them."""
+        document = folder / "openapi.json"
+        document.write_text(json.dumps(self.ask("GET", "/openapi.json")))
+        policy = folder / POLICY.name
+        policy.write_text(POLICY.read_text().replace(DOCUMENT, document.name))
+        return f"harbor {self.base} {self.token} {policy}"
 
     def break_something(self, rng: Random) -> None:
         """One fault for the next call of some operation."""
@@ -123,14 +128,14 @@ def arguments_of(effect: EffectClass, number: int) -> dict[str, JsonValue]:
             return {"url": f"https://hooks.example.com/n{number}", "events": ["import.failed"]}
 
 
-async def open_tools(base: str, token: str) -> Opened:
+async def open_tools(base: str, token: str, policy: Path) -> Opened:
     parts = SourceParts(
         credentials=Token(token),
         now=lambda: datetime.now(UTC),
         private=frozenset({base.removeprefix("http://")}),
         addresses={"harbor": base, "keyless": base},
     )
-    opened = await open_sources(load_policy(POLICY), parts)
+    opened = await open_sources(load_policy(policy), parts)
     if opened.problems:
         raise RuntimeError("; ".join(str(problem) for problem in opened.problems))
     return opened

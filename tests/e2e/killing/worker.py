@@ -39,7 +39,14 @@ from tools.worker import Worker, WorkerParts, WorkerPolicy
 _P = ParamSpec("_P")
 Planned = Callable[[int], ToolCall]
 WHO = Principal("t", "ana", "acme")
-POLICY = WorkerPolicy(idle_s=0.05, surface_s=2.0, adopt_s=0.3, tell_s=0.1, expire_s=0.5)
+POLICY = WorkerPolicy(
+    at_once=32,  # more than the clerk lets wait: what is interrupted never waits for what is new
+    idle_s=0.05,
+    surface_s=2.0,
+    adopt_s=0.3,
+    tell_s=0.1,
+    expire_s=0.5,
+)
 PEOPLE = 8
 """Each has a few cards open at a time."""
 BACKLOG = 24
@@ -144,7 +151,7 @@ async def _tools(config: Config, failpoints: Failpoints) -> tuple[Shelf, Planned
         client = Client(int(where[0]), failpoints)
         shelf = Shelf(*(CountedTool(effect, client) for effect in EffectClass))
         return shelf, lambda number: _call(shelf, number, {"name": f"n{number}"})
-    shelf = Shelf(*(await harbor.open_tools(where[0], where[1])).tools)
+    shelf = Shelf(*(await harbor.open_tools(where[0], where[1], Path(where[2]))).tools)
     return shelf, lambda number: _call(
         shelf, number, harbor.arguments_of(EFFECTS[number % len(EFFECTS)], number)
     )
