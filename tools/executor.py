@@ -193,11 +193,13 @@ class Executor:
         return "" if same_tier else "policy_changed"
 
     async def _flow_objection(self, action: Action) -> str:
-        """A step is covered by its flow while that is under way and rightly approved itself."""
+        """A step is covered by its flow while that is under way and rightly approved itself; what
+        takes a step back may be of a higher tier than the step, such as a deletion."""
         if action.parent is None:
             return "not_approved"
         flow = await self._journal.action(action.who.tenant, action.parent)
-        if flow.state is not State.STARTED or flow.who != action.who or action.tier > flow.tier:
+        above = action.undoes is None and action.tier > flow.tier
+        if flow.state is not State.STARTED or flow.who != action.who or above:
             return "not_approved"
         return objection(flow, await self._journal.approvals(flow.who.tenant, flow.id))
 
