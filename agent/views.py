@@ -43,7 +43,7 @@ def card_view(action: Action, manifest: Manifest | None, approver: Approver) -> 
         "tier": action.tier.name,
         "expiresAt": action.expires.isoformat(),
         "title": card.title if card is not None else _title(action, manifest),
-        "always": RULES[action.tier].standing,
+        "always": RULES[action.tier].standing and action.undoes is None,
         "undoes": action.undoes,
     }
     if card is None:

@@ -1,15 +1,22 @@
 // The page: what is asked, what is shown, what is said aloud.
 
+import { Deeds } from "./deeds.js";
 import { Conversation } from "./conversation.js";
+import { card } from "./card.js";
 import { blocks, element } from "./markdown.js";
+import { Problem } from "./problem.js";
+import { headers, signIn, signedIn } from "./session.js";
 import { show } from "./source.js";
-import { Problem, join, run } from "./stream.js";
+import { join, run, watch } from "./stream.js";
 
-const KEPT = "embark.thread";
+const named = signIn();
+const KEPT = signedIn() ? "embark.thread.mine" : "embark.thread";
 const STEPS = {
   retrieve: "Looking through the documentation",
   ground: "Checking what the documentation proves",
   answer: "Writing the answer",
+  plan: "Working out what is to be done",
+  act: "Talking to the product",
 };
 const PERSON = "I would like to talk to a person.";
 const byId = (name) => document.getElementById(name);
@@ -18,6 +25,13 @@ const [log, status, spoken, question, send] =
 
 let conversation;
 let running = false;
+let watching = null;
+const deeds = new Deeds({
+  changed: (ids) => draw(ids),
+  resume: (entries) => resume(entries),
+  say: (text) => say(text),
+  fail: (message, again) => fail(message, again),
+});
 
 // --- what is shown --------------------------------------------------------------------------
 
@@ -26,15 +40,38 @@ function draw(ids) {
   for (const id of new Set(ids)) {
     const old = log.querySelector(`[data-id="${CSS.escape(id)}"]`);
     const message = conversation.messages.get(id);
+    const focused = old?.contains(document.activeElement) ?? false;
     if (!message) old?.remove();
-    else if (old) old.replaceWith(article(message));
-    else log.append(article(message));
+    else if (old) old.replaceWith(settled(article(message)));
+    else log.insertBefore(article(message), after(id));
+    if (message && focused) focusInside(id);
   }
   byId("welcome").hidden = conversation.messages.size > 0;
   if (pinned) scrollTo(0, document.body.scrollHeight);
 }
 
+/** What was on the page already does not appear again. */
+function settled(node) {
+  node.classList.add("settled");
+  return node;
+}
+
+/** The first node on the page that stands behind this message in the conversation. */
+function after(id) {
+  const ids = [...conversation.messages.keys()];
+  const later = ids.slice(ids.indexOf(id) + 1).map((one) => log.querySelector(`[data-id="${CSS.escape(one)}"]`));
+  return later.find((node) => node !== null) ?? null;
+}
+
+/** What had the focus was drawn anew: it stays with the card, not with the page. */
+function focusInside(id) {
+  const node = log.querySelector(`[data-id="${CSS.escape(id)}"]`);
+  node.tabIndex = -1;
+  node.focus({ preventScroll: true });
+}
+
 function article(message) {
+  if (message.role === "card") return card(message, deeds.of(conversation, message, running));
   const mine = message.role === "user";
   const node = element("article", {
     class: `${mine ? "user" : "assistant"}${message.refused ? " refused" : ""}`,
@@ -50,8 +87,21 @@ function article(message) {
   const content = blocks(message.text, (marker) => citeButton(message, marker));
   node.append(element("div", { class: "text", dir: "auto" }, ...content));
   if (message.citations.length) node.append(sources(message.citations));
+  if (isLast(message)) node.append(...picks(message));
   if (message.refused && !message.open) node.append(button("Ask for a person", () => ask(PERSON), "quiet offer"));
   return node;
+}
+
+/** What was asked or offered can be answered by a click, as long as nothing was said after it. */
+function isLast(message) {
+  const said = [...conversation.messages.values()].filter((one) => one.role !== "card");
+  return !message.open && said.at(-1) === message;
+}
+
+function picks({ choices, offer }) {
+  const buttons = choices.map(({ value, label }) => button(label, () => ask(value === "yes" || value === "no" ? value : label), "quiet"));
+  if (offer) buttons.push(button("Do it for me", () => ask(offer.say), "quiet primary"));
+  return buttons.length ? [element("div", { class: "choices" }, ...buttons)] : [];
 }
 
 function citeButton(message, marker) {
@@ -113,6 +163,7 @@ function onEvent(event) {
   draw(conversation.apply(event));
   if (event.type === "STEP_STARTED" && STEPS[event.stepName]) say(STEPS[event.stepName], true);
   if (event.type === "TEXT_MESSAGE_END") announce(event.messageId);
+  if (event.type === "RUN_FINISHED") draw(cards());
 }
 
 /** The finished message once, in a polite region: pieces of it are not read out. */
@@ -129,27 +180,57 @@ async function follow(reading, again) {
   send.setAttribute("aria-disabled", "true");
   say("Looking through the documentation", true);
   try {
-    await reading(onEvent, () => say("Reconnecting", true));
+    watching?.abort();
+    const cursor = await reading(onEvent, () => say("Reconnecting", true));
     say("");
     if (conversation.error) fail(conversation.error.message, again);
+    followLater(cursor);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    fail(error.message, again);
+    fail(error.needsSignIn ? "Your sign-in is over. Open this page again from the product." : error.message, again);
   } finally {
     running = false;
     send.removeAttribute("aria-disabled");
+    draw(cards());
   }
+}
+
+function cards() {
+  return [...conversation.messages.values()].filter((one) => one.role === "card").map((one) => one.id);
+}
+
+/** What is told without asking: the end of an action, somebody else's decision. */
+function followLater(cursor) {
+  if (!signedIn()) return;
+  watching = new AbortController();
+  watch(conversation.threadId, cursor, onEvent, watching.signal);
+}
+
+function resume(entries) {
+  if (running) return;
+  const input = { threadId: conversation.threadId, runId: id("r"), messages: [], tools: [], context: [], resume: entries };
+  follow((...handlers) => run(input, ...handlers), () => resume(entries));
 }
 
 function ask(text) {
   if (running || !text.trim()) return;
+  if (conversation.pauses.size) return decideFirst();
   const message = { id: id("u"), role: "user", content: text.trim() };
   remember(conversation.threadId);
   conversation.put(message);
-  draw([message.id]);
+  draw([...conversation.messages.keys()].slice(-3)); // earlier choices are no longer offered
   scrollTo(0, document.body.scrollHeight);
   if (matchMedia("(pointer: fine)").matches) question.focus(); // elsewhere a keyboard would pop up
   answer(message);
+}
+
+/** The server would refuse the run: every open card comes first. */
+function decideFirst() {
+  say("Decide on the open card first, or choose “Not now”.");
+  const [first] = conversation.pauses.keys();
+  const node = log.querySelector(`[data-id="${CSS.escape(`${first}:card`)}"]`);
+  node?.scrollIntoView({ block: "nearest" });
+  node?.querySelector("button")?.focus();
 }
 
 function answer(message) {
@@ -177,6 +258,8 @@ function remember(threadId) {
 }
 
 function begin() {
+  watching?.abort();
+  deeds.clear();
   conversation = new Conversation(id("t"));
   history.replaceState(null, "", location.pathname);
   localStorage.removeItem(KEPT);
@@ -187,7 +270,7 @@ function begin() {
 }
 
 async function restore(threadId) {
-  const response = await fetch(`/v1/conversations/${encodeURIComponent(threadId)}`);
+  const response = await fetch(`/v1/conversations/${encodeURIComponent(threadId)}`, { headers: headers() });
   if (!response.ok) return begin();
   const stored = await response.json();
   conversation = new Conversation(threadId);
@@ -197,7 +280,7 @@ async function restore(threadId) {
   draw(conversation.messages.keys());
   scrollTo(0, document.body.scrollHeight);
   const rejoin = () => follow((...handlers) => join(threadId, ...handlers), rejoin);
-  if (stored.running) await rejoin();
+  if (stored.running || signedIn()) await rejoin(); // cards and open questions come with the stream
   return undefined;
 }
 
@@ -213,10 +296,12 @@ async function suggest() {
 byId("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   if (running || !question.value.trim()) return;
+  if (conversation.pauses.size) return decideFirst();
   const text = question.value;
   question.value = "";
   grow();
   ask(text);
+  return undefined;
 });
 question.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -237,6 +322,7 @@ addEventListener("hashchange", () => {
 });
 
 suggest();
-const known = location.hash.slice(1) || localStorage.getItem(KEPT);
+byId("person").hidden = !signedIn();
+const known = named || localStorage.getItem(KEPT);
 if (known) restore(known);
 else begin();

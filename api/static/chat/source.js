@@ -1,7 +1,8 @@
 // The drawer that a citation opens: the stored passage with the quote marked, and the way to the page.
 
 import { blocks, element } from "./markdown.js";
-import { problem } from "./stream.js";
+import { problem } from "./problem.js";
+import { headers } from "./session.js";
 
 const drawer = document.querySelector("#source");
 const part = (name) => document.querySelector(`#source-${name}`);
@@ -28,7 +29,7 @@ export async function show(citation, opener) {
 }
 
 async function fill(citation) {
-  const response = await fetch(`/v1/passages/${encodeURIComponent(citation.chunkId)}`);
+  const response = await fetch(`/v1/passages/${encodeURIComponent(citation.chunkId)}`, { headers: headers() });
   if (!response.ok) {
     const { message } = await problem(response);
     part("note").textContent = `Only the quote is shown: ${message}.`;

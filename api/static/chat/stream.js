@@ -1,17 +1,10 @@
 // AG-UI over fetch: a small reader of server-sent events that comes back after a lost connection.
 
+import { Problem, problem } from "./problem.js";
+import { headers } from "./session.js";
+
 const PATIENCE = 8; // attempts to come back before giving up: about half a minute
 const JSON_TYPE = "application/json";
-
-/** What the server said instead of a stream. */
-export class Problem extends Error {
-  constructor(status, body, retryAfter) {
-    super(body?.detail ?? "The server did not answer as expected.");
-    this.status = status;
-    this.code = body?.code ?? "unknown";
-    this.retryAfter = retryAfter;
-  }
-}
 
 /**
  * Run `input` and hand every event to `onEvent`, in order and once, until the run is over.
@@ -22,15 +15,40 @@ export async function run(input, onEvent, onLost) {
   const post = () =>
     fetch("/v1/agui", {
       method: "POST",
-      headers: { "content-type": JSON_TYPE, accept: "text/event-stream" },
+      headers: headers({ "content-type": JSON_TYPE, accept: "text/event-stream" }),
       body: JSON.stringify(input),
     });
   await untilOver(reader, post, input.threadId, onLost);
+  return reader.cursor;
 }
 
 /** Join the run of a thread that is under way, or learn how it ended. */
 export async function join(threadId, onEvent, onLost) {
-  await untilOver(new Reader(onEvent), () => events(threadId), threadId, onLost);
+  const reader = new Reader(onEvent);
+  await untilOver(reader, () => events(threadId), threadId, onLost);
+  return reader.cursor;
+}
+
+/**
+ * Hand on what is told without asking, from behind `cursor`, until `signal` ends it. The events of
+ * a prelude are left out: they say what is known already.
+ */
+export async function watch(threadId, cursor, onEvent, signal) {
+  const reader = new Reader((event, numbered) => numbered && onEvent(event));
+  reader.cursor = cursor;
+  for (let attempt = 1; !signal.aborted; attempt += 1) {
+    const seen = reader.frames;
+    reader.lasting = true;
+    try {
+      await reader.consume(() => events(threadId, reader.cursor, signal));
+    } catch (error) {
+      if (signal.aborted || error.name === "AbortError") return;
+      if (error instanceof Problem && error.status < 500) return;
+      if (!(error instanceof Problem)) throw error;
+    }
+    if (reader.frames > seen) attempt = 1;
+    if (!signal.aborted) await pause(attempt);
+  }
 }
 
 async function untilOver(reader, first, threadId, onLost) {
@@ -48,10 +66,12 @@ async function untilOver(reader, first, threadId, onLost) {
   }
 }
 
-function events(threadId, cursor) {
-  const headers = { accept: "text/event-stream" };
-  if (cursor) headers["last-event-id"] = cursor;
-  return fetch(`/v1/agui/threads/${encodeURIComponent(threadId)}/events?follow=false`, { headers });
+/** With a `signal` the stream stays open for later runs. */
+function events(threadId, cursor, signal) {
+  const sent = headers({ accept: "text/event-stream" });
+  if (cursor) sent["last-event-id"] = cursor;
+  const address = `/v1/agui/threads/${encodeURIComponent(threadId)}/events`;
+  return fetch(`${address}?follow=${Boolean(signal)}`, { headers: sent, signal });
 }
 
 function pause(attempt) {
@@ -65,6 +85,7 @@ class Reader {
     this.cursor = null;
     this.frames = 0;
     this.over = false;
+    this.lasting = false;
   }
 
   get started() {
@@ -94,27 +115,25 @@ class Reader {
       const frames = (buffer + piece.value).split("\n\n");
       buffer = frames.pop();
       frames.forEach((frame) => this.frame(frame));
-      if (this.over) return reader.cancel();
+      if (this.over && !this.lasting) return reader.cancel();
     }
     return undefined;
   }
 
   frame(text) {
     const data = [];
+    let numbered = false;
     for (const line of text.split("\n")) {
-      if (line.startsWith("id:")) this.cursor = line.slice(3).trim();
+      if (line.startsWith("id:")) {
+        this.cursor = line.slice(3).trim();
+        numbered = true;
+      }
       if (line.startsWith("data:")) data.push(line.slice(5).replace(/^ /, ""));
     }
     if (!data.length) return;
     this.frames += 1;
     const event = JSON.parse(data.join("\n"));
     this.over = event.type === "RUN_FINISHED" || event.type === "RUN_ERROR";
-    this.onEvent(event);
+    this.onEvent(event, numbered);
   }
-}
-
-export async function problem(response) {
-  const type = response.headers.get("content-type") ?? "";
-  const body = type.includes("json") ? await response.json() : null;
-  return new Problem(response.status, body, Number(response.headers.get("retry-after")) || 0);
 }
