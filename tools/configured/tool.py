@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
 from tools.configured.backend import Backend, Reply, Sending, Shape, StatusError
 from tools.configured.reading import GONE, NOT_FOUND, Found, holds, read
-from tools.policy.mapping import Missing, Values, at, fill, fill_all
+from tools.policy.mapping import MISSING, Missing, Values, at, fill, fill_all, placeholders
 from tools.policy.types import Look, ToolEntry
 from tools.tool import (
     DriftError,
@@ -25,6 +25,8 @@ from tools.types import Attempt, Done, Manifest, Principal, Target, ToolCall
 
 STATE_ETAG = "state:"
 """Before an etag that is a hash of what was seen: the target has none of its own."""
+
+NOTHING_TO_RESTORE = "Nothing was set here before, so this time it cannot be put back."
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,23 @@ class ConfiguredTool:
             return Target(notes=notes), None
         if found is None:
             raise StatusError("not_found", "there is no such thing (any more)", NOT_FOUND)
-        return _target(look, found, notes), found.etag
+        target = _target(look, found, notes)
+        if self._nothing_to_restore(target):
+            target = replace(target, notes=(*notes, NOTHING_TO_RESTORE))
+        return target, found.etag
+
+    def _nothing_to_restore(self, target: Target) -> bool:
+        """Whether a value that the undo needs is not set yet."""
+        undo = self._entry.undo
+        if undo is None or undo.tool is None:
+            return False
+        needed = self._siblings[undo.tool].required()
+        restoring = {name: t for name, t in undo.arguments.items() if name in needed}
+        return any(
+            at(dict(target.state), pointer) in (MISSING, None)
+            for root, pointer in placeholders(restoring)
+            if root == "before"
+        )
 
     def _notes(self, call: ToolCall) -> tuple[str, ...]:
         return tuple(
