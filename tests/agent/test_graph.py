@@ -22,8 +22,8 @@ from agent.checkpoints import (
 from agent.graph import build_graph
 from agent.types import Draft
 from guardrails import literal
+from tests.agent.asking import QUESTION, drained, request
 from tests.agent.shelf import CHUNKS, SCOPE, deps
-from tests.agent.test_copilot import QUESTION, drained, request
 
 FIFTY = Draft(literal("Admins can invite up to 50 people at once."), (1,))
 

@@ -1,4 +1,4 @@
-"""Starts `tests.e2e.app` as a process of its own and makes sure that it is gone afterwards."""
+"""Starts a server of `tests.e2e` as a process of its own, and makes sure that it is gone after."""
 
 from __future__ import annotations
 
@@ -22,9 +22,22 @@ class Server(NamedTuple):
 
 @contextmanager
 def started(database: Path, pause_s: float = 0.0) -> Iterator[Server]:
-    command = [sys.executable, "-m", "tests.e2e.app", "--database", str(database)]
+    """`tests.e2e.app`, which answers."""
+    with _server("tests.e2e.app", "--database", str(database), "--pause", str(pause_s)) as server:
+        yield server
+
+
+@contextmanager
+def acting(keys: Path) -> Iterator[Server]:
+    """`tests.e2e.acting_app`, which acts too."""
+    with _server("tests.e2e.acting_app", "--keys", str(keys)) as server:
+        yield server
+
+
+@contextmanager
+def _server(*module: str) -> Iterator[Server]:
     process = subprocess.Popen(
-        [*command, "--pause", str(pause_s)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", *module], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     with process:
         assert process.stdout is not None
