@@ -279,9 +279,11 @@ class Journal(Protocol):
 
         None when nothing is due. Expired approvals are refused on the way; so is an action whose
         digest does not fit its content any more (`tampered`; UNKNOWN when it was started). With
-        `action_id` that action alone: the only way to a step while its parent goes on. An undo's
-        claim moves what it undoes to COMPENSATING. A claim leaves doubt behind; only `postpone`
-        without doubt clears it. `resumed` is the doubt found.
+        `action_id` that action alone: the only way to start a step while its parent goes on.
+
+        An undo's claim moves what it undoes to COMPENSATING; else the undo is refused as
+        `not_undoable`, or as `flow_under_way` when a person takes back a step too early. A claim
+        leaves doubt behind; only `postpone` without doubt clears it. `resumed` is the doubt found.
         """
         ...
 

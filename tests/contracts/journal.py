@@ -682,6 +682,41 @@ class JournalContract:
         steps = await bench.journal.actions("acme", parent=flow.action.id)
         assert [(each.id, each.step) for each in steps] == [(step.id, "s")]
 
+    async def test_a_started_step_is_taken_over_though_its_flow_goes_on(self, bench: Bench) -> None:
+        flow = await started(bench.journal)
+        step = await bench.journal.propose(new(call=other_call("s"), parent=flow.action.id))
+        await bench.journal.approve(step, yes(step, channel="flow"), last=True)
+        held = await bench.journal.claim("w1", LEASE_S, step.id)
+        assert held is not None
+        await bench.journal.postpone(held, 1, "busy")
+        bench.hands.pass_s(1)
+        taken = await bench.journal.claim("w2", LEASE_S)
+        assert taken is not None
+        assert taken.action.id == step.id
+
+    async def test_a_step_is_taken_back_by_a_person_once_its_flow_ended(self, bench: Bench) -> None:
+        flow = await started(bench.journal)
+        step = await bench.journal.propose(new(call=other_call("s"), parent=flow.action.id))
+        await bench.journal.approve(step, yes(step, channel="flow"), last=True)
+        held = await bench.journal.claim("w1", LEASE_S, step.id)
+        assert held is not None
+        done = await bench.journal.settle(held, SUCCEEDED)
+        early = await approved(bench.journal, new(call=UNDO, undoes=done.id))
+        assert await bench.journal.claim("w1", LEASE_S, early.id) is None
+        refused = await bench.journal.action("acme", early.id)
+        assert (refused.state, refused.reason) == (State.REFUSED, "flow_under_way")
+        await bench.journal.settle(flow, SUCCEEDED)
+        await undoing(bench.journal, done)
+        assert (await bench.journal.action("acme", done.id)).state is State.COMPENSATING
+
+    async def test_an_undo_that_comes_too_late_keeps_its_approval(self, bench: Bench) -> None:
+        done = await succeeded(bench.journal)
+        late = await approved(bench.journal, new(call=UNDO, undoes=done.id, who=BOB))
+        await undoing(bench.journal, done)
+        assert await bench.journal.claim("w1", LEASE_S, late.id) is None
+        (given,) = await bench.journal.approvals("acme", late.id)
+        assert given.consumed_at is None
+
     async def test_only_a_step_is_approved_by_a_flow(self, bench: Bench) -> None:
         action = await pending(bench.journal)
         with pytest.raises(ApprovalError) as caught:

@@ -81,13 +81,16 @@ def _first(book: Book, entry: Entry, lease: Lease) -> Claim | None:
     if waiting:
         return None
     approvals = book.rows.approvals(action.who.tenant, action.id)
+    done = None if action.undoes is None else locked(book, action.who.tenant, action.undoes)
+    if reason is None and done is not None:
+        reason = _not_undoable(book, entry, done)
     if reason is None:
         reason = _unapproved(book, entry, approvals, lease.now)
-    if reason is None and action.undoes is not None:
-        reason = _open_undo(book, entry, action.undoes, lease.now)
     if reason is not None:
         refuse(book, entry, reason, lease.now)
         return None
+    if done is not None:
+        _open_undo(book, entry, done, lease.now)
     used = tuple(replace(approval, consumed_at=lease.now) for approval in approvals)
     return _claimed(book, entry, used, lease)
 
@@ -124,15 +127,23 @@ def _unapproved(
     return None if approvals and equal and used == len(approvals) else "tampered"
 
 
-def _open_undo(book: Book, entry: Entry, undone: str, now: datetime) -> str | None:
-    """What is undone becomes COMPENSATING; why not."""
-    done = locked(book, entry.action.who.tenant, undone)
-    if done.state not in {State.SUCCEEDED, State.FAILED} or done.action.undo is None:
+def _not_undoable(book: Book, undo: Entry, done: Entry) -> str | None:
+    """Of a flow that goes on, or is taken back, only the flow itself undoes steps: in order."""
+    ended = done.state in {State.SUCCEEDED, State.FAILED}
+    if not ended or done.action.undo is None:
         return "not_undoable"
-    if not book.rows.take_undo(done.action.who.tenant, undone, entry.action.id):
-        return "not_undoable"
+    if done.action.parent is None or undo.action.parent is not None:
+        return None
+    flow = _unlocked(book, done.action.who.tenant, done.action.parent)
+    return None if flow.state in ENDED else "flow_under_way"
+
+
+def _open_undo(book: Book, undo: Entry, done: Entry, now: datetime) -> None:
+    """What is undone becomes COMPENSATING, by this undo alone."""
+    tenant, action_id = done.key
+    if not book.rows.take_undo(tenant, action_id, undo.action.id):
+        raise IllegalMoveError(f"{action_id} is being undone by another action")
     advance(book, done, done.to(State.COMPENSATING, now))
-    return None
 
 
 def _claimed(book: Book, entry: Entry, approvals: tuple[Approval, ...], lease: Lease) -> Claim:

@@ -113,7 +113,7 @@ class MemoryRows:
         return next((e for e in self._all.entries.values() if e.action.id == action_id), None)
 
     def due(self, now: datetime) -> Entry | None:
-        lapsed = [e for e in self._of(State.STARTED) if _lapsed(e, now) and self._alone(e)]
+        lapsed = [e for e in self._of(State.STARTED) if _lapsed(e, now)]
         if lapsed:
             return min(lapsed, key=lambda e: e.action.lease_until or now)
         return next((e for e in self._of(State.APPROVED) if self._alone(e)), None)

@@ -102,8 +102,8 @@ class Rows(Protocol):
         ...
 
     def due(self, now: datetime) -> Entry | None:
-        """The next that a scan may claim, locked: STARTED whose lease ran out, then APPROVED; no
-        step whose parent goes on."""
+        """The next that a scan may claim, locked: STARTED whose lease ran out, then APPROVED; of
+        steps whose parent goes on the first only, else the flow could not end for them."""
         ...
 
     def overdue(self, now: datetime, limit: int) -> tuple[Entry, ...]:

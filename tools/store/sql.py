@@ -91,7 +91,7 @@ class SqlRows:
 
     def due(self, now: datetime) -> Entry | None:
         ran_out = and_(
-            action.c.state == State.STARTED.value, action.c.lease_until <= timestamp(now), _ALONE
+            action.c.state == State.STARTED.value, action.c.lease_until <= timestamp(now)
         )
         lapsed = _ENTRIES.where(ran_out).order_by(action.c.lease_until).limit(1)
         ready = _ENTRIES.where(action.c.state == State.APPROVED.value, _ALONE)

@@ -133,6 +133,19 @@ class Host:
         return ""
 
     def _handled(self, work: Callable[[], Done], fault: str) -> Done | ToolError:
+        refusal = self._refused(fault)
+        if refusal is not None:
+            return refusal
+        try:
+            done = work()
+        except ToolError as failure:
+            return failure
+        if fault == "partial":
+            return PartialError("half_done", "one of two", done)
+        return UncertainError("500") if fault == "server_error" else done
+
+    def _refused(self, fault: str) -> ToolError | None:
+        """Answers of a host that does nothing, or does not say that it did nothing."""
         match fault:
             case "hangs":
                 return UncertainError("never seen")
@@ -142,13 +155,8 @@ class Host:
                 return RejectedError("not_allowed", "the plan has no such thing")
             case "server_error" if self.rng.random() < 0.5:
                 return UncertainError("500")
-        try:
-            done = work()
-        except ToolError as refusal:
-            return refusal
-        if fault == "partial":
-            return PartialError("half_done", "one of two", done)
-        return UncertainError("500") if fault == "server_error" else done
+            case _:
+                return None
 
 
 def manifest(name: str, effect: EffectClass, tier: Tier, retry_for_s: float = 0.0) -> Manifest:

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from pydantic import JsonValue
 
@@ -53,7 +54,7 @@ class Record:
         seen: dict[str, list[State]] = defaultdict(list)
         for row in sorted(self.told, key=lambda row: row.id):
             seen[row.action_id].append(State(row.kind.removeprefix("action.")))
-        return seen
+        return {action.id: seen.get(action.id, []) for action in self.actions} | dict(seen)
 
     @cached_property
     def payloads(self) -> Mapping[str, Sequence[Mapping[str, JsonValue]]]:
@@ -150,30 +151,34 @@ def two_people(record: Record) -> Iterator[str]:
 
 
 def undone_in_reverse_once(record: Record) -> Iterator[str]:
-    undone: Counter[str] = Counter()
-    order: dict[str, list[str]] = defaultdict(list)
-    place = {action.id: number for number, action in enumerate(record.actions)}
-    for effect in record.effects:
-        action = record.by_id.get(effect.action)
-        if action is not None and action.undoes is not None:
-            undone[action.undoes] += 1
-            step = record.by_id[action.undoes]
-            if step.parent is not None:
-                order[step.parent].append(step.id)
+    undone = Counter(each.undoes for each in _undos(record))
     for action_id, count in undone.items():
         if count > 1:
-            yield f"I6 {_named(record, action_id)} was undone {count} times"
-    for flow, steps in order.items():
-        if steps != sorted(steps, key=place.__getitem__, reverse=True):
+            yield f"I6 {_named(record, action_id or '')} was undone {count} times"
+    started = Counter(a.undoes for a in record.actions if a.undoes and a.started is not None)
+    for action_id, count in started.items():
+        if count > 1:
+            yield f"I6 {_named(record, action_id or '')} was taken back by {count} actions"
+    yield from _out_of_order(record)
+
+
+def _undos(record: Record) -> Sequence[Action]:
+    """The undo of each effect that was one, in the order of effects."""
+    actions = [record.by_id.get(effect.action) for effect in record.effects]
+    return [action for action in actions if action is not None and action.undoes is not None]
+
+
+def _out_of_order(record: Record) -> Iterator[str]:
+    """Of steps that their flow took back; a person may take back any."""
+    place = {action.id: number for number, action in enumerate(record.actions)}
+    order: dict[str, list[int]] = defaultdict(list)
+    for undo in _undos(record):
+        step = record.by_id[undo.undoes or ""]
+        if undo.parent is not None and step.parent is not None:
+            order[step.parent].append(place[step.id])
+    for flow, places in order.items():
+        if places != sorted(places, reverse=True):
             yield f"I6 the steps of {_named(record, flow)} were undone out of order"
-    for action in record.actions:
-        takers = [
-            other
-            for other in record.actions
-            if other.undoes == action.id and other.started is not None
-        ]
-        if len(takers) > 1:
-            yield f"I6 {action.idem_key} was taken back by {len(takers)} actions"
 
 
 def nothing_acknowledged_is_lost(record: Record) -> Iterator[str]:
@@ -209,26 +214,22 @@ def chain_verifies(record: Record) -> Iterator[str]:
 
 def tenants_apart(record: Record) -> Iterator[str]:
     owner = {action.id: action.who.tenant for action in record.actions}
-    for tenant, receipts in record.receipts.items():
-        for receipt in receipts:
-            if (receipt.tenant, owner.get(receipt.action_id)) != (tenant, tenant):
-                yield f"I9 a receipt of {receipt.tenant} lies with {tenant}"
-    for row in (*record.told, *record.untold):
-        if owner.get(row.action_id) != row.tenant:
-            yield f"I9 news of {row.action_id} went to {row.tenant}"
-    for effect in record.effects:
-        if owner.get(effect.action, effect.tenant) != effect.tenant:
-            yield f"I9 an action of {owner[effect.action]} acted in {effect.tenant}"
-    for action in record.actions:
-        for link in (action.parent, action.undoes):
-            if link is not None and owner.get(link) != action.who.tenant:
-                yield f"I9 {action.idem_key} leads into another tenant"
+    found = [
+        *(("receipt", r.action_id, {r.tenant, t}) for t, rs in record.receipts.items() for r in rs),
+        *(("news", row.action_id, {row.tenant}) for row in (*record.told, *record.untold)),
+        *(("effect", each.action, {each.tenant}) for each in record.effects),
+        *(("parent", a.parent, {a.who.tenant}) for a in record.actions if a.parent),
+        *(("undo", a.undoes, {a.who.tenant}) for a in record.actions if a.undoes),
+    ]
+    for what, action_id, tenants in found:
+        if tenants != {owner.get(action_id)}:
+            yield f"I9 {what} of {_named(record, action_id)} lies with {sorted(tenants)}"
 
 
 def terminal_states_stay(record: Record) -> Iterator[str]:
     for action_id, history in record.histories.items():
-        if history[0] is not State.PROPOSED:
-            yield f"I10 {_named(record, action_id)} began as {history[0]}"
+        if history[:1] != [State.PROPOSED]:
+            yield f"I10 {_named(record, action_id)} began as {history[:1]}"
         for one, other in _pairs(history):
             if other not in MOVES[one]:
                 yield f"I10 {_named(record, action_id)} went from {one} to {other}"
@@ -264,7 +265,7 @@ def violations(record: Record) -> tuple[str, ...]:
 
 
 def _pairs(history: Sequence[State]) -> Iterator[tuple[State, State]]:
-    return zip(history, history[1:], strict=False)
+    return pairwise(history)
 
 
 def _named(record: Record, action_id: str) -> str:

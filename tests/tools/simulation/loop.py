@@ -39,6 +39,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = 0
         self._frozen: dict[str, float] = {}
+        self._contexts: dict[str, Context] = {}
         self._dead: dict[str, deque[asyncio.Handle]] = {}
         self._tasks: list[asyncio.Task[Any]] = []
         self.before_step: Callable[[str], None] = lambda _actor: None
@@ -121,9 +122,14 @@ class SimLoop(asyncio.AbstractEventLoop):
         return self.create_task(work, context=context)
 
     def later(self, actor: str, delay: float, callback: Callable[[], object]) -> None:
-        context = copy_context()
-        context.run(ACTOR.set, actor)
-        self.call_later(delay, callback, context=context)
+        context = self._contexts.get(actor)
+        if context is None:
+            context = self._contexts[actor] = copy_context()
+            context.run(ACTOR.set, actor)
+        if delay:
+            self.call_later(delay, callback, context=context)
+        else:
+            self.call_soon(callback, context=context)
 
     def kill(self, actor: str) -> None:
         self._dead[actor] = self._queues.pop(actor, deque())

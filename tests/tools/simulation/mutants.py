@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from tests.tools.simulation.running import run
+from tests.tools.simulation.schedule import Outcome, Schedule, in_memory
+from tools import approvals as approving
+from tools import desk
 from tools import executor as executing
 from tools.executor import Executor
 from tools.flows.drive import Drive
@@ -16,7 +20,6 @@ from tools.store import deciding, doing, memory, moving
 from tools.store.memory import MemoryRows
 from tools.store.rows import Entry, Head
 from tools.tool import UncertainError
-from tools.types import EffectClass
 
 
 @contextmanager
@@ -108,15 +111,13 @@ def _same_card(_action: Action, _decision: object) -> None:
     return None
 
 
-def _take_again(_rows: MemoryRows, _tenant: str, _action_id: str, _by: str) -> bool:
-    return True
+def _always_undoable(_book: moving.Book, _undo: Entry, done: Entry) -> str | None:
+    return None if done.action.undo is not None else "not_undoable"
 
 
-def _open_again(book: moving.Book, entry: Entry, undone: str, now: datetime) -> str | None:
-    done = moving.locked(book, entry.action.who.tenant, undone)
-    if done.state in {State.SUCCEEDED, State.FAILED} and done.action.undo is not None:
+def _open_again(book: moving.Book, _undo: Entry, done: Entry, now: datetime) -> None:
+    if done.state in {State.SUCCEEDED, State.FAILED}:
         moving.advance(book, done, done.to(State.COMPENSATING, now))
-    return None
 
 
 def _undone_any(book: moving.Book, undo: Entry, ending: Ending, now: datetime) -> None:
@@ -171,7 +172,7 @@ class Mutant:
 
     name: str
     found_by: Sequence[str]
-    plant: Callable[[], Any]
+    plant: Callable[[], AbstractContextManager[None]]
 
 
 def _mutant(name: str, found_by: Sequence[str], *patches: tuple[object, str, object]) -> Mutant:
@@ -205,7 +206,7 @@ MUTANTS = (
         ("I5",),
         (deciding, "_personal", _any_two),
         (executing, "objection", lambda _action, _approvals: ""),
-        (__import__("tools.approvals", fromlist=["x"]), "_two_people", _all_are_two),
+        (approving, "_two_people", _all_are_two),
     ),
     _mutant(
         "expiry not checked",
@@ -218,11 +219,12 @@ MUTANTS = (
         "digest not checked",
         ("I2",),
         (deciding, "_flaw", _any_digest),
-        (__import__("tools.desk", fromlist=["x"]), "_same_card", _same_card),
+        (desk, "_same_card", _same_card),
     ),
     _mutant(
         "undone by everybody who asks",
         ("I6",),
+        (doing, "_not_undoable", _always_undoable),
         (doing, "_open_undo", _open_again),
         (doing, "_close_undone", _undone_any),
     ),
@@ -232,7 +234,6 @@ MUTANTS = (
         ("I", "LIVE"),
         (memory, "_lapsed", _always_lapsed),
         (doing, "_again", _no_lease),
-        (Executor, "_write", None),
     ),
     _mutant("steps undone in order", ("I6",), (Drive, "done_steps", _forwards)),
     _mutant(
@@ -241,6 +242,21 @@ MUTANTS = (
         (doing, "settle", _settled_twice),
         (moving, "MOVES", _FREE_MOVES),
     ),
-    _mutant("one chain for all", ("I8",), (MemoryRows, "head", _other_chain)),
+    _mutant(
+        "one chain for all",
+        ("I8",),
+        (MemoryRows, "head", _other_chain),
+        (MemoryRows, "receipts", _late_receipts),
+    ),
 )
-assert EffectClass.ONCE
+
+
+def hunted(mutant: Mutant, seeds: Sequence[int]) -> Outcome | None:
+    """The first schedule that notices."""
+
+    def noticed(outcome: Outcome) -> bool:
+        return any(wrong.startswith(tuple(mutant.found_by)) for wrong in outcome.wrongs)
+
+    with mutant.plant():
+        found = run(seeds, lambda seed: Schedule(seed, in_memory()).run(), noticed).failed
+    return next((outcome for outcome in found if noticed(outcome)), None)

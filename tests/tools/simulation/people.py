@@ -4,7 +4,7 @@ lives, as often as it takes to get an answer."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -72,7 +72,7 @@ class Street:
             if not process.alive:
                 await asyncio.sleep(0.5)
                 continue
-            task = self.loop.spawn(process.name, _wrapped(what(process)))
+            task = self.loop.spawn(process.name, _asked(what, process))
             await asyncio.wait({task}, timeout=PATIENCE_S)
             if not task.done():
                 continue
@@ -123,24 +123,22 @@ class Street:
                 process.wake()
 
     async def _decided(self, action: Action, way: str) -> Action | None:
-        match way:
-            case "approve":
-                return await self._approved(action)
-            case "race":
-                return await self._raced(action)
-            case "deny":
-                return await self._word(action, action.who.subject, "deny")
-            case "cancel":
-                return await self._cancelled(action)
-            case "forge":
-                return await self._forged(action)
-            case "alone":
-                first = await self._word(action, action.who.subject, "approve")
-                return await self._word(action, action.who.subject, "approve") or first
-            case "edit":
-                return await self._edited(action)
-            case _:
-                return None
+        ways: Mapping[str, Callable[[Action], Awaitable[Action | None]]] = {
+            "approve": self._approved,
+            "race": self._raced,
+            "deny": lambda card: self._word(card, card.who.subject, "deny"),
+            "cancel": self._cancelled,
+            "ignore": _ignored,
+            "forge": self._forged,
+            "alone": self._alone,
+            "edit": self._edited,
+        }
+        return await ways[way](action)
+
+    async def _alone(self, action: Action) -> Action | None:
+        """Twice the same person."""
+        first = await self._word(action, action.who.subject, "approve")
+        return await self._word(action, action.who.subject, "approve") or first
 
     async def _word(
         self, action: Action, subject: str, verdict: str, digest: str = ""
@@ -225,8 +223,19 @@ class Street:
             self._told("performed", done)
 
     async def _undone(self, action: Action) -> None:
+        """Of a flow also one of its steps, at the same time, by somebody who knows only that."""
         await asyncio.sleep(self.rng.choice([1.0, 6.0, 15.0]))
+        undone = [action]
+        if action.call.tool == FLOW and self.rng.random() < 0.5:
+            tenant = action.who.tenant
+            steps = await self.ask(
+                lambda process: process.journal.actions(tenant, parent=action.id)
+            )
+            undone += [self.rng.choice(steps)] if steps else []
+        undoing = [self.loop.spawn(f"undoer-{each.id}", self._undo(each)) for each in undone]
+        await asyncio.wait(undoing)
 
+    async def _undo(self, action: Action) -> None:
         async def undo(process: Process) -> Action:
             person = actor(action.who.tenant, action.who.subject, self.now())
             return self._told("undo", await process.desk.undo(action.who.tenant, action.id, person))
@@ -237,8 +246,12 @@ class Street:
             self._wake()
 
 
-async def _wrapped(work: Awaitable[T]) -> T:
-    return await work
+async def _asked(what: Callable[[Process], Awaitable[T]], process: Process) -> T:
+    return await what(process)
+
+
+async def _ignored(_card: Action) -> Action | None:
+    return None
 
 
 def _other(action: Action) -> str:

@@ -20,7 +20,7 @@ from tools.canonical import b64url, canonical
 from tools.desk import ActionDesk, DeskParts
 from tools.executor import Executor, ExecutorParts
 from tools.flows.drive import FlowParts
-from tools.journal import Action, Journal, JournalUnavailableError, OutboxRow
+from tools.journal import Action, Journal, JournalError, JournalUnavailableError, OutboxRow
 from tools.retrying import Backoff, Patience
 from tools.store.ledger import Runner
 from tools.worker import Worker, WorkerParts, WorkerPolicy
@@ -69,27 +69,44 @@ class Trouble:
     cut_off: float = 0.0
 
 
+DATABASE = "database"
+
+
 @dataclass
 class Line:
-    """A process's line to the database, a runner of journals."""
+    """A process's line to the database, a runner of journals.
+
+    A transaction that was sent is done, whether or not its sender still lives or waits for it.
+    """
 
     loop: SimLoop
     rng: Random
     trouble: Trouble
 
     async def __call__(self, work: Callable[[], T]) -> T:
-        await self._pause()
         if self._strikes(self.trouble.away):
+            await asyncio.sleep(0)
             raise JournalUnavailableError("away")
-        result = work()
-        await self._pause()
+        answer: asyncio.Future[T] = self.loop.create_future()
+        self._sent(lambda: self._done(work, answer))
+        result = await answer
         if self._strikes(self.trouble.cut_off):
             raise JournalUnavailableError("cut off")
         return result
 
-    async def _pause(self) -> None:
+    def _done(self, work: Callable[[], T], answer: asyncio.Future[T]) -> None:
+        try:
+            result = work()
+        except JournalError as refusal:
+            failure = refusal
+            self._sent(lambda: answer.done() or answer.set_exception(failure))
+        else:
+            self._sent(lambda: answer.done() or answer.set_result(result))
+
+    def _sent(self, arrives: Callable[[], object]) -> None:
         slow = self._strikes(self.trouble.slow)
-        await asyncio.sleep(self.rng.choice([0.02, 0.5, 2.0, 7.0, 15.0]) if slow else 0)
+        delay = self.rng.choice([0.02, 0.5, 2.0, 7.0, 15.0, 15.0]) if slow else 0.0
+        self.loop.later(DATABASE, delay, arrives)
 
     def _strikes(self, share: float) -> bool:
         return bool(share) and self.rng.random() < share

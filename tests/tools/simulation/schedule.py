@@ -87,7 +87,7 @@ class Plan:
 
         return cls(
             weather=Weather(*(share(most) for most in (0.2, 0.2, 0.1, 0.2, 0.2, 0.1, 0.1))),
-            trouble=Trouble(share(0.05), share(0.08), share(0.08)),
+            trouble=Trouble(rng.choice([0.0, 0.0, 0.02, 0.1, 0.35]), share(0.08), share(0.08)),
             refusing=share(0.3),
             kill=share(0.02),
             stop=share(0.005),
@@ -166,7 +166,7 @@ class Schedule:
             main.result()
         except EndlessError as endless:
             wrongs = (f"LIVE {endless}",)
-        record = self._record()
+        record = self.record()
         wrongs = (*wrongs, *self.street.crimes, *violations(record), *self.loop.problems)
         steps = self.loop.steps
         self.loop.close_all()
@@ -288,7 +288,7 @@ class Schedule:
 
     # --- what is on record ----------------------------------------------------------------------
 
-    def _record(self) -> Record:
+    def record(self) -> Record:
         return _run(self._read())
 
     async def _read(self) -> Record:
