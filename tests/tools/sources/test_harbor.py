@@ -27,7 +27,7 @@ from tools.types import Attempt, Done, Principal, ToolCall
 from tools.validation import validate
 
 HARBOR = Path(__file__).parents[3] / "examples" / "harbor"
-TIMES = {"created_at", "updated_at"}
+TIMES = {"created_at", "updated_at", "history"}  # a version history grows by design
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
