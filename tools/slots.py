@@ -6,8 +6,8 @@ rests on it: a lease that ended too early is caught by its fence and by the clas
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from tools.canonical import new_id
 
 MOST = 8
 """Slots of one journal; further workers run without, and are waited for by their leases."""
+TRIES, PAUSE_S = 10, 0.05
 _FAMILY = 0x454D4252  # first key of our advisory locks in PostgreSQL: "EMBR"
 
 
@@ -28,9 +29,9 @@ class Slots(Protocol):
         """The name of a slot that is ours until `close` or death."""
         ...
 
-    @contextmanager
-    def orphaned(self) -> Iterator[tuple[str, ...]]:
-        """Names of the slots that nobody holds; nobody can take one inside the block."""
+    def orphaned(self) -> Generator[str, None, None]:
+        """The slots that nobody holds, one by one; nobody can take one until the next is asked
+        for. Exhaust or close it."""
         ...
 
     def close(self) -> None: ...
@@ -38,6 +39,17 @@ class Slots(Protocol):
 
 def _name(number: int) -> str:
     return f"slot-{number}"
+
+
+def _taken(took: Callable[[int], bool]) -> str:
+    """The first that can be had. One that is only being looked at by `orphaned` is free again
+    within moments, so all of them are tried more than once."""
+    for _ in range(TRIES):
+        for number in range(MOST):
+            if took(number):
+                return _name(number)
+        time.sleep(PAUSE_S)
+    return f"free-{new_id()}"
 
 
 class FileSlots:
@@ -49,12 +61,11 @@ class FileSlots:
 
     def take(self) -> str:
         self._folder.mkdir(parents=True, exist_ok=True)
-        for number in range(MOST):
-            lock = self._locked(number)
-            if lock is not None:
-                self._mine = lock
-                return _name(number)
-        return f"free-{new_id()}"
+        return _taken(self._took)
+
+    def _took(self, number: int) -> bool:
+        self._mine = self._locked(number)
+        return self._mine is not None
 
     def _locked(self, number: int) -> portalocker.Lock | None:
         lock = portalocker.Lock(
@@ -69,14 +80,15 @@ class FileSlots:
             return None
         return lock
 
-    @contextmanager
-    def orphaned(self) -> Iterator[tuple[str, ...]]:
+    def orphaned(self) -> Generator[str, None, None]:
         used = [n for n in range(MOST) if (self._folder / f"worker-{n}.lock").exists()]
-        locks = {n: lock for n in used if (lock := self._locked(n)) is not None}
-        try:
-            yield tuple(_name(number) for number in locks)
-        finally:
-            for lock in locks.values():
+        for number in used:
+            lock = self._locked(number)
+            if lock is None:
+                continue
+            try:
+                yield _name(number)
+            finally:
                 lock.release()
 
     def close(self) -> None:
@@ -93,20 +105,18 @@ class PostgresSlots:
         self._held: Connection | None = None
 
     def take(self) -> str:
-        self._held = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        for number in range(MOST):
-            if self._locked(self._held, number):
-                return _name(number)
-        return f"free-{new_id()}"
+        session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._held = session
+        return _taken(lambda number: self._locked(session, number))
 
-    @contextmanager
-    def orphaned(self) -> Iterator[tuple[str, ...]]:
+    def orphaned(self) -> Generator[str, None, None]:
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as session:
-            numbers = [n for n in range(MOST) if self._locked(session, n)]
-            try:
-                yield tuple(_name(number) for number in numbers)
-            finally:
-                for number in numbers:
+            for number in range(MOST):
+                if not self._locked(session, number):
+                    continue
+                try:
+                    yield _name(number)
+                finally:
                     self._call(session, "pg_advisory_unlock", number)
 
     def _locked(self, session: Connection, number: int) -> bool:

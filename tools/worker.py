@@ -189,14 +189,13 @@ class Worker:
         slots = self._parts.slots
         if slots is None:
             return
-        held = slots.orphaned()
-        names = await asyncio.to_thread(held.__enter__)
+        orphaned = slots.orphaned()
         try:
-            for name in names:
+            while name := await asyncio.to_thread(next, orphaned, ""):
                 if await self._journal.lapse(name):
                     self.wake()
         finally:
-            await asyncio.to_thread(held.__exit__, None, None, None)
+            await asyncio.to_thread(orphaned.close)
 
     # --- what is not known ----------------------------------------------------------------------
 

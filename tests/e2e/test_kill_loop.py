@@ -20,6 +20,7 @@ from tests.e2e.killing.parts import POSTGRES, journal_urls
 
 KILLS = int(os.environ.get("EMBARK_TEST_KILLS", "150"))
 SEED = int(os.environ.get("EMBARK_TEST_SEED", "3"))
+LEASES_S = {"sqlite": 15.0, "postgresql+psycopg": 1.5}
 SHARE_OF_POINTS = 0.6
 """Of all points at which a loop this short must have killed; the soak comes by every one."""
 
@@ -45,7 +46,9 @@ def _reachable() -> None:
 
 
 def test_kills(journal: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = KillLoop(journal, tmp_path, KILLS, SEED, "harbor").run()
+    # a long lease shows what slots do for recovery, a short one comes by renewals
+    lease_s = LEASES_S[journal.partition(":")[0]]
+    found = KillLoop(journal, tmp_path, KILLS, SEED, "harbor", lease_s).run()
     with capsys.disabled():
         print(f"\nseed {SEED}, {report(journal.split(':', maxsplit=1)[0], found)}")  # noqa: T201  # the figures
     assert not found.wrong, found.wrong[:20]

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.e2e.killing.checks import Findings, percentile
 from tests.e2e.killing.driver import KillLoop
 from tests.e2e.killing.parts import journal_urls
+from tests.e2e.killing.worker import PATIENCE
 
 RECOVERED_S = 2.0
 SURFACED_S = 5.0
@@ -43,12 +44,14 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--journal", choices=("sqlite", "postgres", "both"), default="both")
     options.add_argument("--target", choices=("harbor", "counting"), default="harbor")
+    options.add_argument("--lease-s", type=float, default=PATIENCE.lease_s)
     chosen = options.parse_args()
     failed = False
     for name in ("sqlite", "postgres") if chosen.journal == "both" else (chosen.journal,):
         share = chosen.kills // (2 if chosen.journal == "both" else 1)
         with tempfile.TemporaryDirectory() as folder, journal_urls(name, Path(folder)) as url:
-            found = KillLoop(url, Path(folder), share, chosen.seed, chosen.target).run()
+            loop = KillLoop(url, Path(folder), share, chosen.seed, chosen.target, chosen.lease_s)
+            found = loop.run()
         sys.stdout.write(f"seed {chosen.seed}, {chosen.target}, {report(name, found)}\n")
         failed |= bool(found.wrong) or percentile(found.after_restart, 0.99) > RECOVERED_S
     return int(failed)

@@ -80,6 +80,7 @@ class KillLoop:
     kills: int
     seed: int
     target: str = "counting"
+    lease_s: float = processes.PATIENCE.lease_s
     lives: Lives = field(default_factory=Lives)
     _where: str = ""
     _deck: dict[str, Iterator[str]] = field(default_factory=dict)
@@ -142,6 +143,7 @@ class KillLoop:
             kill_at=point,
             first_key=self._next_key() if role == "clerk" else 0,
             seed=rng.randrange(2**32),
+            lease_s=self.lease_s,
         )
         self.lives.began[number] = time.monotonic()
         process = context.Process(target=processes.run, args=(config,), daemon=True)

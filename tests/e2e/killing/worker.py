@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -80,6 +80,7 @@ class Config:
     kill_at: str = ""
     first_key: int = 0
     seed: int = 0
+    lease_s: float = PATIENCE.lease_s
 
     @property
     def log(self) -> Path:
@@ -133,7 +134,7 @@ async def _run(config: Config, failpoints: Failpoints, log: Log) -> None:
             policy_version="p1",
             now=lambda: datetime.now(UTC),
             rng=Random(config.seed),
-            patience=PATIENCE,
+            patience=replace(PATIENCE, lease_s=config.lease_s),
             breaker=BreakerPolicy(failures=50, open_s=0.2),
         )
     )

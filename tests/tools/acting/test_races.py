@@ -92,5 +92,6 @@ def test_one_of_sixty_four_wins_and_one_of_sixty_four_does_it(journal: str, tmp_
     everybody = {action.id: 1 for action in actions}
     assert approved == everybody
     assert claimed == everybody
-    assert codes == {"approved": RACES, "not_pending": RACES * (WAYS - 1)}
+    assert codes.keys() <= {"approved", "not_pending", "already_decided"}
+    assert (codes["approved"], codes.total()) == (RACES, RACES * WAYS)
     assert asyncio.run(left(journal, tmp_path, actions)) == [(State.STARTED, 1)] * RACES

@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,8 +70,7 @@ def slots(where: str) -> Slots:
 
 
 def orphans(of: Slots) -> set[str]:
-    with of.orphaned() as names:
-        return set(names)
+    return set(of.orphaned())
 
 
 def eventually(of: Slots, name: str) -> bool:
@@ -114,11 +115,39 @@ def test_nobody_takes_a_slot_while_it_is_being_adopted(where: str) -> None:
     assert first.take() == "slot-0"
     first.close()
     assert eventually(second, "slot-0")
-    with second.orphaned() as names:
-        assert "slot-0" in names
-        third = slots(where)
-        assert third.take() != "slot-0"
+    looking = second.orphaned()
+    assert next(looking) == "slot-0"
+    third = slots(where)
+    assert third.take() == "slot-1"
+    looking.close()
+    fourth = slots(where)
+    assert fourth.take() == "slot-0"
     third.close()
+    fourth.close()
+
+
+def test_whoever_starts_gets_a_slot_however_many_look(tmp_path: Path) -> None:
+    """A worker without a slot is waited for by its lease: looking must not take slots away."""
+    before = [FileSlots(tmp_path) for _ in range(MOST)]
+    assert len({each.take() for each in before}) == MOST
+    for each in before:
+        each.close()  # the files stay: every slot is looked at from now on
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            orphans(FileSlots(tmp_path))
+
+    with ThreadPoolExecutor(3) as lookers:
+        looking = [lookers.submit(look) for _ in range(3)]
+        try:
+            for _ in range(100):
+                starting = FileSlots(tmp_path)
+                assert starting.take().startswith("slot-")
+                starting.close()
+        finally:
+            stop.set()
+        assert all(done.result() is None for done in looking)
 
 
 def test_more_workers_than_slots_get_names_that_nobody_adopts(where: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import Random
 
@@ -132,9 +132,8 @@ class OneOrphan:
     def take(self) -> str:
         return "slot-0"
 
-    @contextmanager
-    def orphaned(self) -> Iterator[tuple[str, ...]]:
-        yield ("slot-1",)
+    def orphaned(self) -> Generator[str, None, None]:
+        yield "slot-1"
 
     def close(self) -> None:
         """Nothing is held."""
