@@ -186,6 +186,46 @@ class ConversationsContract:
         assert kept.messages[0].status is Status.DONE
         assert await store.events("acme", "t1") == logged(1)
 
+    async def test_a_thread_is_its_first_subjects_alone(self, store: Conversations) -> None:
+        await store.open(replace(question(), subject="ana"))
+        kept = await store.conversation("acme", "t1")
+        assert kept is not None
+        assert kept.subject == "ana"
+        for stranger in ("eve", None):
+            with pytest.raises(UnknownThreadError):
+                await store.open(replace(question(message_id="m2"), subject=stranger))
+        after = await store.conversation("acme", "t1")
+        assert after == kept
+        again = await store.open(replace(question(message_id="m2"), subject="ana"))
+        assert again.first_event == 1 + EVENT_BLOCK  # the refused ones took no numbers
+
+    async def test_a_run_that_stores_nothing_has_numbers_of_its_own(
+        self, store: Conversations
+    ) -> None:
+        opened = await store.open(question())
+        first = await store.reserve("acme", "t1")
+        later = await store.open(question(message_id="m2"))
+        assert opened.first_event < first < later.first_event
+        assert later.first_event - first == EVENT_BLOCK
+        with pytest.raises(UnknownThreadError):
+            await store.reserve("acme", "nowhere")
+
+    async def test_an_event_is_answered_like_a_question(self, store: Conversations) -> None:
+        cause = {"kind": "outcome", "actions": ["a1"]}
+        event = replace(question(message_id="~told.1"), role="event", cause=cause)
+        opened = await store.open(event)
+        kept = await store.conversation("acme", "t1")
+        assert kept is not None
+        unanswered = kept.unanswered()
+        assert unanswered is not None
+        assert (unanswered.role, unanswered.cause) == ("event", cause)
+        await store.finish(opened.question, reply())
+        again = await store.open(event)
+        assert again.answer is not None
+        kept = await store.conversation("acme", "t1")
+        assert kept is not None
+        assert [message.role for message in kept.messages] == ["event", "assistant"]
+
     async def test_an_unknown_thread_is_named(self, store: Conversations) -> None:
         stranger = Message(
             "acme", "nowhere", "m1", 1, "user", literal("?"), Status.OPEN, "r1", NOON

@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 
 import uvicorn
+from typing_extensions import override
 
 from api import Acts, Limits, Site, create_app
 from retrieval.types import Scope
@@ -33,6 +34,7 @@ from tools.worker import Worker, WorkerParts
 
 
 class Now(Clock):
+    @override
     def __call__(self) -> datetime:
         return datetime.now(UTC)
 
