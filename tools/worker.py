@@ -120,9 +120,10 @@ class Worker:
         )
 
     async def _every(self, chore: Chore) -> None:
+        """Not at once: what the dead left is claimed first."""
         while True:
-            await self._persist(chore.name, chore.run)
             await asyncio.sleep(chore.every_s * self._parts.rng.uniform(0.8, 1.2))
+            await self._persist(chore.name, chore.run)
 
     async def _persist(self, name: str, what: Callable[[], Awaitable[None]]) -> None:
         """Tried until the journal answers."""
@@ -183,6 +184,7 @@ class Worker:
         ended = await self._journal.lapse(self._parts.slot)
         if ended:
             _log.info("taken_over", slot=self._parts.slot, actions=ended)
+        await self._adopt()
 
     async def _adopt(self) -> None:
         """Leases of workers that died without a successor."""

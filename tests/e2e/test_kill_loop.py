@@ -13,8 +13,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
-from tests.e2e.killing.__main__ import RECOVERED_S, SURFACED_S, report
-from tests.e2e.killing.checks import percentile
+from tests.e2e.killing.__main__ import report, too_slow
 from tests.e2e.killing.driver import KillLoop, all_points
 from tests.e2e.killing.parts import POSTGRES, journal_urls
 
@@ -56,7 +55,6 @@ def test_kills(journal: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert found.accepted >= KILLS // 2, "too little was going on to be interrupted"
     assert found.effects >= found.states["succeeded"]
     assert found.after_restart, "no kill interrupted anything"
-    assert percentile(found.after_restart, 0.99) <= RECOVERED_S
-    assert max(found.surfaced, default=0.0) <= SURFACED_S
+    assert not too_slow(found)
     everywhere = {*all_points("clerk"), *all_points("worker")}
     assert len(everywhere & found.points.keys()) >= SHARE_OF_POINTS * len(everywhere)

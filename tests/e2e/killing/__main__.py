@@ -31,11 +31,19 @@ def report(name: str, found: Findings) -> str:
         f" p50 {percentile(recovered, 0.5):.3f} s, p99 {percentile(recovered, 0.99):.3f} s;"
         f" from death p50 {percentile(found.after_death, 0.5):.3f} s,"
         f" p99 {percentile(found.after_death, 0.99):.3f} s\n"
+        f"  times above were stretched {found.crowding:.1f} times by what else the machine did\n"
         f"  from a cold start of the interpreter to the first claim: {found.cold_s:.2f} s\n"
         f"  unknown told to a person: {len(found.surfaced)},"
         f" slowest after {max(found.surfaced, default=0.0):.2f} s\n"
         f"  wrong: {len(found.wrong)}" + "".join(f"\n    {each}" for each in found.wrong[:20])
     )
+
+
+def too_slow(found: Findings) -> bool:
+    """The limits are of a machine that does nothing else."""
+    recovered = percentile(found.after_restart, 0.99) / found.crowding
+    surfaced = max(found.surfaced, default=0.0) / found.crowding
+    return recovered > RECOVERED_S or surfaced > SURFACED_S
 
 
 def main() -> int:
@@ -53,7 +61,7 @@ def main() -> int:
             loop = KillLoop(url, Path(folder), share, chosen.seed, chosen.target, chosen.lease_s)
             found = loop.run()
         sys.stdout.write(f"seed {chosen.seed}, {chosen.target}, {report(name, found)}\n")
-        failed |= bool(found.wrong) or percentile(found.after_restart, 0.99) > RECOVERED_S
+        failed |= bool(found.wrong) or too_slow(found)
     return int(failed)
 
 

@@ -35,6 +35,7 @@ class Findings:
     took_s: float = 0.0
     points: Counter[str] = field(default_factory=Counter)
     missed: tuple[str, ...] = ()  # points that no process came by
+    crowding: float = 1.0  # how much longer work took than on idle cores
     cold_s: float = 0.0  # from a cold start to the first claim
     after_death: list[float] = field(default_factory=list)
     after_restart: list[float] = field(default_factory=list)

@@ -46,6 +46,8 @@ PATIENT_S, LIFE_S = 4.0, 1.5
 SLOWER = {"counting": 1.0, "harbor": 1.5}
 """Opening the tools of a product takes a part of each life."""
 DRAIN_S = 60.0
+SPINS_A_LOOK = 0.002
+SPIN_S = 0.02
 FAULTS_A_LOOK = 0.005
 """Of the looks at the cast, one in 2 ms: some two faults a second."""
 SHARE_AT_RANDOM = 0.35
@@ -83,6 +85,7 @@ class KillLoop:
     lease_s: float = processes.PATIENCE.lease_s
     lives: Lives = field(default_factory=Lives)
     _where: str = ""
+    _crowding: list[float] = field(default_factory=lambda: [1.0])
     _deck: dict[str, Iterator[str]] = field(default_factory=dict)
 
     def run(self) -> Findings:
@@ -105,6 +108,7 @@ class KillLoop:
             findings = asyncio.run(check(self.journal, self.folder, target.counted, self._events()))
         findings.kills, findings.took_s = sum(self.lives.points.values()), took_s
         findings.points, findings.cold_s = self.lives.points, cold_s
+        findings.crowding = max(1.0, sum(self._crowding) / len(self._crowding))
         everywhere = {*all_points("clerk"), *all_points("worker", self.target)}
         findings.missed = tuple(sorted(everywhere - self.lives.points.keys()))
         self._recoveries(findings)
@@ -114,6 +118,8 @@ class KillLoop:
         self, context: ForkServerContext, cast: list[_Member], rng: Random, target: Target
     ) -> None:
         while sum(self.lives.points.values()) < self.kills:
+            if rng.random() < SPINS_A_LOOK:
+                self._crowding.append(_crowding())
             if rng.random() < FAULTS_A_LOOK:
                 target.break_something(rng)
             for place, member in enumerate(cast):
@@ -271,6 +277,14 @@ def _target(kind: str, folder: Path, seed: int) -> Iterator[Target]:
             yield Counting(int(process.stdout.readline()))
         finally:
             process.kill()
+
+
+def _crowding() -> float:
+    """How much longer work takes than it would on cores of its own."""
+    began, spent = time.perf_counter(), time.process_time()
+    while time.process_time() - spent < SPIN_S:
+        pass
+    return (time.perf_counter() - began) / SPIN_S
 
 
 def _end(cast: Sequence[_Member]) -> None:
