@@ -17,8 +17,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from typing_extensions import override
 
-from tools.canonical import canonical
 from tools.journal import Action, JournalUnavailableError, NewAction, Sealer
+from tools.store import deciding
 from tools.store.codec import Codec
 from tools.store.engine import POSTGRES_THREADS
 from tools.store.ledger import Ledger, Runner, Work
@@ -65,14 +65,14 @@ class SqlJournal(Ledger):
 
         def make_key() -> None:
             # before the transaction: the vault may write to the same SQLite file
-            self._vault.mac(tenant, subject, canonical([tenant, subject]))
+            self._vault.mac(tenant, subject, b"")
 
-        await self._runner(lambda: self._answered(make_key))
-        return await super().propose(new)
+        return await self._run(lambda rows: deciding.propose(self._book(rows), new), make_key)
 
     @override
-    async def _run(self, work: Work[T]) -> T:
+    async def _run(self, work: Work[T], before: Callable[[], None] = lambda: None) -> T:
         def transact() -> T:
+            before()
             with self._engine.begin() as connection:
                 return work(SqlRows(connection, self._codec, self._clock))
 

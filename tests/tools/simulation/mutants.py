@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.tools.simulation.running import run
-from tests.tools.simulation.schedule import Outcome, Schedule, in_memory
+from tests.tools.simulation.schedule import Outcome, Plan, Schedule, in_memory, stormy
 from tools import approvals as approving
 from tools import desk
 from tools import executor as executing
@@ -173,6 +173,7 @@ class Mutant:
     name: str
     found_by: Sequence[str]
     plant: Callable[[], AbstractContextManager[None]]
+    weather: Callable[[Plan], Plan] = lambda plan: plan
 
 
 def _mutant(name: str, found_by: Sequence[str], *patches: tuple[object, str, object]) -> Mutant:
@@ -182,11 +183,11 @@ def _mutant(name: str, found_by: Sequence[str], *patches: tuple[object, str, obj
 _FREE_MOVES: Mapping[State, frozenset[State]] = {state: frozenset(State) for state in State}
 
 MUTANTS = (
-    _mutant(
+    Mutant(
         "fence not checked",
         ("I",),
-        (memory, "_stand", _unfenced_stand),
-        (doing, "_held", _held_by_anybody),
+        lambda: planted((memory, "_stand", _unfenced_stand), (doing, "_held", _held_by_anybody)),
+        stormy,
     ),
     _mutant("approval not consumed", ("I4",), (MemoryRows, "consume", _unconsumed)),
     _mutant(
@@ -258,5 +259,7 @@ def hunted(mutant: Mutant, seeds: Sequence[int]) -> Outcome | None:
         return any(wrong.startswith(tuple(mutant.found_by)) for wrong in outcome.wrongs)
 
     with mutant.plant():
-        found = run(seeds, lambda seed: Schedule(seed, in_memory()).run(), noticed).failed
+        found = run(
+            seeds, lambda seed: Schedule(seed, in_memory(), mutant.weather).run(), noticed
+        ).failed
     return next((outcome for outcome in found if noticed(outcome)), None)

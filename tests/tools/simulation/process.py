@@ -40,11 +40,11 @@ PATIENCE = Patience(
 WORK = WorkerPolicy(
     at_once=3,
     adopt_s=1e6,
-    idle_s=9.0,
-    reconcile_s=12.0,
+    idle_s=12.0,
+    reconcile_s=18.0,
     surface_s=5.0,
     expire_s=400.0,
-    tell_s=14.0,
+    tell_s=20.0,
     untold_s=5.0,
     grace_s=1.0,
     again=Backoff(0.5, 4.0),
@@ -136,7 +136,6 @@ class Site:
     told: Told
     open_journal: Callable[[Runner, Callable[[], datetime]], Journal]
     stock: Callable[[FlowParts], Shelf]
-    executor: Callable[[ExecutorParts], Executor] = Executor
     offset_s: float = 0.0
 
     def now(self) -> datetime:
@@ -158,7 +157,7 @@ class Process:
         self.shelf = site.stock(
             FlowParts(self.journal, lambda: self.shelf, self._perform, site.now, step_wait_s=5.0)
         )
-        executor = site.executor(
+        executor = Executor(
             ExecutorParts(
                 journal=self.journal,
                 catalogue=self.shelf,

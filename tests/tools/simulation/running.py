@@ -12,7 +12,7 @@ import structlog
 
 from tests.tools.simulation.schedule import Outcome, Schedule, in_memory, in_sql
 
-SQL_EVERY = 100
+SQL_EVERY = 200
 """One schedule of so many runs over SQL; it takes about ten times as long."""
 COLLECT_EVERY = 500
 
