@@ -63,7 +63,7 @@ class ActionSteps(ActingNode):
         actions = state.get("actions") or await self._named(state, context)
         for action in actions:
             runtime.stream_writer(ToolEnded(action.id))
-        texts = [report_of(acting, action, words) for action in actions]
+        texts = [await report_of(acting, action, words) for action in actions]
         offer = self._remedy(actions, context)
         if offer is not None:
             texts.append(words.say("act_remedy", title=title_of(acting, offer)))

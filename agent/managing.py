@@ -69,8 +69,11 @@ class ManagingSteps(ActingNode):
         offered = self._acting.desk.offered(person(context))
         if not offered:
             return words.say("act_abilities_none")
-        lines = [f"- **{manifest.title}**: {manifest.summary}" for manifest in offered]
-        return words.say("act_abilities", list="\n".join(lines))
+        told = [f"- **{tool.title}**: {tool.summary}" for tool in offered if tool.summary]
+        more = [tool.title for tool in offered if not tool.summary]
+        if more:
+            told.append(f"- {words.say('act_more', titles=', '.join(more))}")
+        return words.say("act_abilities", list="\n".join(told))
 
     async def _status(self, context: RunContext) -> str:
         words = language_for(context.turn)
@@ -78,7 +81,7 @@ class ManagingSteps(ActingNode):
         if not actions:
             return words.say("act_history_none")
         waiting = [action for action in actions if action.state in _WAITING]
-        return report_of(self._acting, (waiting or actions)[-1], words)
+        return await report_of(self._acting, (waiting or actions)[-1], words)
 
     async def _cancel(self, context: RunContext) -> str:
         words, actor = language_for(context.turn), person(context)

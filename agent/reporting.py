@@ -34,9 +34,15 @@ def postponed(action: Action) -> bool:
     return action.state is State.STARTED and bool(action.reason)
 
 
-def report_of(acting: Acting, action: Action, words: Language) -> str:
-    """One paragraph on how the action stands."""
-    title = title_of(acting, action.call.tool)
+async def report_of(acting: Acting, action: Action, words: Language) -> str:
+    """One paragraph on how the action stands; an undo is named after what it takes back.
+
+    Raises JournalError.
+    """
+    named = action
+    if action.undoes is not None:
+        named = await acting.journal.action(action.who.tenant, action.undoes)
+    title = title_of(acting, named.call.tool)
     reason = in_words(action.reason)
     text = words.say(
         _key(action, words), title=title, reason=reason, time=_time(action), count=_MOST
