@@ -6,8 +6,9 @@ import asyncio
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from fastapi import APIRouter, FastAPI, Response
 from pydantic import BaseModel, Field
@@ -26,6 +27,7 @@ SAMPLE_ROWS = 1000
 BATCH = 500  # FACTS says 10,000; smaller here so that an import can be watched and interrupted
 ROLLBACK_DAYS = 7
 RUNNING = ("queued", "running")
+_T = TypeVar("_T")
 ENDED = ("succeeded", "partial", "failed", "cancelled", "rolled_back")
 
 
@@ -176,12 +178,18 @@ async def job(app: FastAPI) -> None:
     wake: asyncio.Event = state.imports
     while True:
         wake.clear()
-        while (work := _next(app)) is not None:
+        while (work := await _locked(app, _next)) is not None:
             await _run(app, work)
         try:
             await asyncio.wait_for(wake.wait(), timeout=1)
         except TimeoutError:
             continue
+
+
+async def _locked(app: FastAPI, step: Callable[..., _T], *given: Any) -> _T:
+    """One step of an import between two operations, which hold their transaction over pauses."""
+    async with app.state.lock:
+        return step(app, *given)
 
 
 def _next(app: FastAPI) -> Object | None:
@@ -198,7 +206,7 @@ def _next(app: FastAPI) -> Object | None:
 
 
 async def _run(app: FastAPI, work: Object) -> None:
-    source = _source(app, work)
+    source = await _locked(app, _source, work)
     fault = app.state.switches.due("start_import", ("partial",))
     batch: list[Row] = []
     limit = SAMPLE_ROWS if work["mode"] == "sample" else None
@@ -210,7 +218,7 @@ async def _run(app: FastAPI, work: Object) -> None:
                 continue  # committed by an earlier run
             batch.append(row)
             if len(batch) == BATCH:
-                if not _commit(app, work, batch):
+                if not await _locked(app, _commit, work, batch):
                     return
                 batch = []
                 await asyncio.sleep(0)
@@ -218,10 +226,10 @@ async def _run(app: FastAPI, work: Object) -> None:
                     raise Problem("HBR-107", "the source stopped halfway")
         if fault is not None:
             raise Problem("HBR-107", "the source stopped halfway")
-        if _commit(app, work, batch):
-            _finish(app, work, None)
+        if await _locked(app, _commit, work, batch):
+            await _locked(app, _finish, work, None)
     except Problem as failure:
-        _finish(app, work, failure)
+        await _locked(app, _finish, work, failure)
 
 
 def _source(app: FastAPI, work: Object) -> Source:

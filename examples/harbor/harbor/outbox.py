@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from datetime import datetime
 
 import httpx
 from fastapi import FastAPI
+
+from harbor.store import Store
 
 BATCH = 100
 LONGEST_WAIT_S = 60.0
@@ -19,11 +23,8 @@ async def deliver(app: FastAPI) -> None:
     async with httpx.AsyncClient(timeout=5) as client:
         while True:
             await asyncio.sleep(wait_s)
-            with store.transaction(config.clock()) as tx:
-                tx.db.execute("DELETE FROM outbox WHERE id <= (SELECT max(id) FROM outbox) - 10000")
-                rows = tx.db.execute(
-                    "SELECT * FROM outbox ORDER BY id LIMIT ?", (BATCH,)
-                ).fetchall()
+            async with app.state.lock:
+                rows = _waiting(store, config.clock())
             if not rows or config.events_url is None:
                 wait_s = 0.5
                 continue
@@ -38,5 +39,12 @@ async def deliver(app: FastAPI) -> None:
                 wait_s = min(wait_s * 2, LONGEST_WAIT_S)
                 continue
             wait_s = 0.05
-            with store.transaction(config.clock()) as tx:
-                tx.db.execute("DELETE FROM outbox WHERE id <= ?", (rows[-1]["id"],))
+            async with app.state.lock:
+                with store.transaction(config.clock()) as tx:
+                    tx.db.execute("DELETE FROM outbox WHERE id <= ?", (rows[-1]["id"],))
+
+
+def _waiting(store: Store, now: datetime) -> list[sqlite3.Row]:
+    with store.transaction(now) as tx:
+        tx.db.execute("DELETE FROM outbox WHERE id <= (SELECT max(id) FROM outbox) - 10000")
+        return tx.db.execute("SELECT * FROM outbox ORDER BY id LIMIT ?", (BATCH,)).fetchall()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,7 +13,7 @@ from pydantic import BaseModel
 
 from harbor.faults import Fault, Kind
 from harbor.seed import seed
-from harbor.store import Store
+from harbor.store import Store, Tx
 
 routes = APIRouter(prefix="/_sandbox", include_in_schema=False)
 _VOLATILE = {"created_at", "updated_at", "expires_at", "token", "url", "at", "ip"}
@@ -41,6 +43,14 @@ def _store(request: Request) -> Store:
     return store
 
 
+@asynccontextmanager
+async def _locked(request: Request) -> AsyncIterator[Tx]:
+    """A transaction between two operations, which hold theirs over pauses."""
+    async with request.app.state.lock:
+        with _store(request).transaction(request.app.state.config.clock()) as tx:
+            yield tx
+
+
 @routes.put("/faults")
 async def put_fault(body: NewFault, request: Request) -> list[dict[str, Any]]:
     switches = request.app.state.switches
@@ -63,7 +73,7 @@ async def delete_faults(request: Request) -> list[dict[str, Any]]:
 async def get_effects(request: Request, operation: str | None = None) -> dict[str, dict[str, int]]:
     """Operation -> natural key -> how often it happened."""
     found: dict[str, dict[str, int]] = {}
-    with _store(request).transaction(request.app.state.config.clock()) as tx:
+    async with _locked(request) as tx:
         for row in tx.db.execute("SELECT * FROM effect ORDER BY operation, natural"):
             if operation in (None, row["operation"]):
                 found.setdefault(row["operation"], {})[row["natural"]] = row["count"]
@@ -75,7 +85,7 @@ async def get_state(request: Request, volatile: bool = False) -> dict[str, Any]:
     """Every object and the number of events, in a stable order; without `volatile` ids are
     numbered by their first appearance and times left out."""
     state: dict[str, list[Any]] = {}
-    with _store(request).transaction(request.app.state.config.clock()) as tx:
+    async with _locked(request) as tx:
         rows = tx.db.execute("SELECT * FROM object ORDER BY kind, created, natural, id").fetchall()
         for row in rows:
             if row["kind"] in _HIDDEN:
@@ -105,9 +115,10 @@ def _numbered(whole: dict[str, Any]) -> dict[str, Any]:
 async def reset(request: Request) -> dict[str, Any]:
     """Everything away, and the demo workspace made anew."""
     store = _store(request)
-    store.reset()
-    request.app.state.switches.faults.clear()
-    return seed(store, request.app.state.config)
+    async with request.app.state.lock:
+        store.reset()
+        request.app.state.switches.faults.clear()
+        return seed(store, request.app.state.config)
 
 
 @routes.put("/dns")
