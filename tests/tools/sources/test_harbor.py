@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,49 +79,53 @@ class House:
         (await self.client.put("/_sandbox/faults", json=body)).raise_for_status()
 
 
-@pytest_asyncio.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "harbor", "--data", str(tmp_path), "--port", "0",
-        "--sandbox", "--seed-demo",
-        cwd=HARBOR, env={**os.environ, "PYTHONPATH": str(HARBOR)},
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One process for all tests; each starts it anew within."""
+    folder = tmp_path_factory.mktemp("harbor")
+    command = [sys.executable, "-m", "harbor", "--data", str(folder), "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--sandbox", "--seed-demo"],
+        cwd=HARBOR,
+        env={**os.environ, "PYTHONPATH": str(HARBOR)},
+    )
     try:
-        demo = await _ready(tmp_path / "demo.json", process)
-        base = demo["base_url"]
+        yield _ready(folder / "demo.json", process)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _ready(file: Path, process: subprocess.Popen[bytes]) -> str:
+    for _ in range(1200):
+        assert process.poll() is None, "Harbor did not start"
+        time.sleep(0.05)
+        if file.exists():
+            base = str(json.loads(file.read_text())["base_url"])
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"{base}/openapi.json", trust_env=False)
+                return base
+    raise TimeoutError("Harbor is not ready")
+
+
+@pytest_asyncio.fixture
+async def house(address: str) -> AsyncIterator[House]:
+    async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+        demo = (await client.post("/_sandbox/reset")).json()
         credentials = MemoryCredentials(lambda: NOW)
         for role, member in demo["members"].items():
             who = Principal("harbor", member, demo["workspace"])
             await credentials.store(who, "harbor", BearerToken(demo["tokens"][role]))
-        place = frozenset({base.removeprefix("http://")})
-        parts = SourceParts(credentials, lambda: NOW, place, {"harbor": base})
+        place = frozenset({address.removeprefix("http://")})
+        parts = SourceParts(credentials, lambda: NOW, place, {"harbor": address})
         opened = await open_sources(load_policy(HARBOR / "tools.yaml"), parts)
-        async with httpx.AsyncClient(base_url=base, trust_env=False) as client:
-            yield House(opened, demo, client)
+        yield House(opened, demo, client)
         await opened.aclose()
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 def _lasting(thing: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in thing.items() if name not in TIMES}
-
-
-async def _ready(file: Path, process: asyncio.subprocess.Process) -> Any:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        for _ in range(600):
-            assert process.returncode is None, "Harbor did not start"
-            await asyncio.sleep(0.05)
-            if not await asyncio.to_thread(file.exists):
-                continue
-            demo = json.loads(await asyncio.to_thread(file.read_text))
-            try:
-                await client.get(f"{demo['base_url']}/openapi.json")
-            except httpx.TransportError:
-                continue
-            return demo
-    raise TimeoutError("Harbor is not ready")
+    """What is not set and what is set to nothing are the same."""
+    return {n: value for n, value in thing.items() if n not in TIMES and value is not None}
 
 
 async def test_the_policy_fits_the_product(house: House) -> None:
@@ -259,11 +266,12 @@ async def test_uploads_and_their_idempotency(house: House) -> None:
     again = await tool.run(call, house.who(), replace(attempt, number=2))
     assert again.result == first.result
     done = await house.run("start_import", upload_id=first.effect_ref, mode="full")
-    for _ in range(200):
-        seen = await house.run("get_import", import_id=done.effect_ref)
+    seen = await house.run("get_import", import_id=done.effect_ref)
+    for _ in range(400):
         if seen.result["state"] not in ("queued", "running"):
             break
         await asyncio.sleep(0.05)
+        seen = await house.run("get_import", import_id=done.effect_ref)
     assert (seen.result["state"], seen.result["rows"]) == ("succeeded", 1)
     assert done.undo is not None
     await house.do(done.undo, etag=done.etag)
