@@ -79,13 +79,13 @@ async def open_copilot(settings: Settings, *, keep: bool = True) -> AsyncIterato
 def _open_hands(settings: Settings, finder: Finder) -> AbstractAsyncContextManager[Hands]:
     from embark.acting import open_hands
 
-    return open_hands(settings, _planner(settings, finder))
+    return open_hands(settings, _planner(finder))
 
 
-def _planner(_settings: Settings, _finder: Finder) -> Planner:
-    from agent.acting.scripted import ScriptedPlanner
+def _planner(finder: Finder) -> Planner:
+    from agent.acting.typed import TypedPlanner
 
-    return ScriptedPlanner()
+    return TypedPlanner(finder.encoder)
 
 
 def make_deps(settings: Settings, finder: Finder, conversations: Conversations) -> Deps:

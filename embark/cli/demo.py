@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from embark.cli import index
+from embark.cli.host import host_product
 from embark.cli.output import ExitCode, note, settings_of
 from embark.cli.serve import bound, run_server
 from embark.parts import encoder_is_converted
@@ -30,7 +31,9 @@ def demo(
     if not encoder_is_converted(settings):
         note("the first time prepares the encoder: about half a minute")
     _bring_index_up(ctx)
-    asyncio.run(run_server(settings, _listen(settings), open_page=open_page))
+    with host_product(settings) as token:
+        serving = run_server(settings, _listen(settings), open_page=open_page, token=token)
+        asyncio.run(serving)
 
 
 def _bring_index_up(ctx: typer.Context) -> None:

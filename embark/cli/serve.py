@@ -37,11 +37,16 @@ def serve(
     asyncio.run(run_server(settings, listener, open_page=open_page))
 
 
-async def run_server(settings: Settings, listener: socket.socket, *, open_page: bool) -> None:
-    """Serve on a bound socket until SIGINT or SIGTERM. Opens the product and closes it again."""
+async def run_server(
+    settings: Settings, listener: socket.socket, *, open_page: bool, token: str = ""
+) -> None:
+    """Serve on a bound socket until SIGINT or SIGTERM. Opens the product and closes it again.
+
+    `token` signs whoever opens the page in: it travels in the fragment, which no server sees.
+    """
 
     def listening() -> None:
-        address = f"http://{shown(listener)}"
+        address = f"http://{shown(listener)}{f'/#token={token}' if token else ''}"
         out.print(address, markup=False)
         note("the chat page and the API; stop with Ctrl+C")
         if open_page:
