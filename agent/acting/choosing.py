@@ -139,7 +139,19 @@ def evidence_of(profile: Profile, said: Said, filled: Filled) -> Evidence:
         foreign=unused / typed if typed else 0.0,
         complete=sum(n in filled.found for n in must) / len(must) if must else 0.0,
         named=min(1.0, len(named) / 2),
+        plural=_plural(profile, filled),
     )
+
+
+def _plural(profile: Profile, filled: Filled) -> float:
+    """Whether a list that must be there got as many values as a list is for."""
+    for name in required(profile.manifest, {}):
+        want = profile.wants.get(name)
+        if want is not None and want.many and want.kind is not Kind.ENUM:
+            found = filled.found.get(name)
+            values = found.value if found else None
+            return 1.0 if isinstance(values, list) and len(values) > 1 else -1.0
+    return 0.0
 
 
 def _softmax(logits: Sequence[float]) -> list[float]:

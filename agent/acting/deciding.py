@@ -1,33 +1,72 @@
-"""Candidates and the kind of utterance -> start a tool, do nothing, or say that nothing does it."""
+"""Candidates and the kind of utterance -> start a tool, do nothing, or say that nothing does it.
+
+Whether to start is a fitted, calibrated yes or no over what is known of the best candidate; that
+questions about how, denials and quotations start nothing is a rule, which no figure outweighs.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agent.acting.choosing import Candidate
+from agent.acting.routing import FEATURES
 from agent.acting.speech import Act
+from retrieval.linear import LinearModel, load_model
 
-_NEVER = math.inf
+STARTING = (
+    "likeness", "share", "cosine_phrase", "cosine_title", "title_said", "said_covered",
+    "phrase_overlap", "verb", "complete", "named", "foreign", "order", "statement", "state_read",
+    "state_write", "fact_read",
+)  # fmt: skip
+"""What the yes or no is computed from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which likeness (0..1, `Scored.likeness`) a turn starts its best tool.
+    """Probabilities that a start is right, and how near a tool must be to be named.
 
-    Origin: `tests/agent/acting/utterances.jsonl`, the lowest values at which at most one in fifty
-    turns that ask for nothing starts something.
+    Origin: `evals/fit_planner.py`; the first is where its development part has most right starts
+    less wrong ones, the others are stricter as nobody asked for an action.
     """
 
-    order: float = 0.36
-    statement: float = 0.62  # "our key leaked": only near a phrase of the tool
-    state: float = 0.78  # a question, for a tool that changes something: all but a phrase of it
-    state_read: float = 0.45  # a question about one's own state, for a tool that only reads
-    fact_read: float = 0.62
-    nearest: float = 0.3  # close enough to be named when nothing can be done
-    offer: float = 0.45
-    share: float = 0.25  # of the best among the candidates
+    start: float = 0.5
+    nearest: float = 0.3  # likeness from which a tool is named when nothing can be done
+    offer: float = 0.45  # likeness
+
+
+@lru_cache(maxsize=1)
+def shipped_starter() -> LinearModel:
+    model = load_model("agent.acting", "starter")
+    model.require(STARTING)
+    return model
+
+
+def starting_row(act: Act, best: Candidate) -> list[float]:
+    """STARTING of the best candidate."""
+    known = dict(zip(FEATURES, best.scored.features, strict=True))
+    reads = best.manifest.reads_only
+    kinds = {
+        "order": act is Act.ORDER,
+        "statement": act is Act.STATEMENT,
+        "state_read": act is Act.STATE and reads,
+        "state_write": act is Act.STATE and not reads,
+        "fact_read": act is Act.FACT and reads,
+    }
+    named = {"likeness": best.scored.likeness, "share": best.share, **known}
+    return [float(kinds[n]) if n in kinds else named[n] for n in STARTING]
+
+
+def may_start(act: Act, best: Candidate) -> bool:
+    """Whether an utterance of this kind can start the tool at all."""
+    match act:
+        case Act.HOW_TO | Act.TOLD | Act.REFUSED:
+            return False
+        case Act.FACT:
+            return best.manifest.reads_only
+        case Act.ORDER | Act.STATE | Act.STATEMENT:
+            return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +78,16 @@ class Decision:
     near: tuple[Candidate, ...] = ()
 
 
-def decide(act: Act, candidates: Sequence[Candidate], at: Thresholds) -> Decision:
+def decide(
+    act: Act, candidates: Sequence[Candidate], at: Thresholds, model: LinearModel
+) -> Decision:
     if not candidates:
         return Decision(asked=act is Act.ORDER)
     best = candidates[0]
-    if best.scored.likeness >= _least(act, best, at) and best.share >= at.share:
+    if may_start(act, best) and model.probability(starting_row(act, best)) >= at.start:
         return Decision(best)
     near = tuple(c for c in candidates[:3] if c.scored.likeness >= at.nearest)
     return Decision(asked=act is Act.ORDER, near=near)
-
-
-def _least(act: Act, best: Candidate, at: Thresholds) -> float:
-    """A thing or value that is named for it makes up for wording that is not near."""
-    reads = best.manifest.reads_only
-    match act:
-        case Act.ORDER:
-            return at.order
-        case Act.STATEMENT:
-            return at.statement
-        case Act.STATE:
-            return at.state_read if reads else at.state
-        case Act.FACT:
-            return at.fact_read if reads else _NEVER
-        case Act.HOW_TO | Act.TOLD | Act.REFUSED:
-            return _NEVER
 
 
 def decide_offer(candidates: Sequence[Candidate], at: Thresholds) -> Candidate | None:
@@ -71,4 +96,4 @@ def decide_offer(candidates: Sequence[Candidate], at: Thresholds) -> Candidate |
     if not acting:
         return None
     best = acting[0]
-    return best if best.scored.likeness >= at.offer and best.share >= at.share else None
+    return best if best.scored.likeness >= at.offer else None

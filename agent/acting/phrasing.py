@@ -101,7 +101,9 @@ def _units(base: Mapping[str, Any], own: Mapping[str, Any]) -> Units:
 def _synonyms(base: Mapping[str, str], own: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     return {
         value: tuple(
-            dict.fromkeys([*base.get(value, value).split("|"), *own.get(value, "").split("|")])
+            form
+            for form in dict.fromkeys(f"{base.get(value, value)}|{own.get(value, '')}".split("|"))
+            if form
         )
         for value in {**base, **own}
     }

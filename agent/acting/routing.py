@@ -24,7 +24,7 @@ LEXICAL = (
     "cosine_title", "cosine_phrase", "cosine_about", "bm25", "title_said", "said_covered",
     "phrase_overlap", "verb", "opposite",
 )  # fmt: skip
-EVIDENCE = ("fitting", "foreign", "complete", "named")
+EVIDENCE = ("fitting", "foreign", "complete", "named", "plural")
 FEATURES = LEXICAL + EVIDENCE
 _MEANING, _SLIP = 0.75, 0.8
 """What a word counts that means the same, or is one slip of the keyboard away, beside 1 for equal."""
@@ -39,6 +39,7 @@ class Evidence:
     foreign: float = 0.0  # share that nothing of it takes
     complete: float = 0.0  # share of its required arguments that the text gives
     named: float = 0.0  # a member or a thing of the product is named for it
+    plural: float = 0.0  # 1 for a list that got several values, -1 for one that got a single one
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,14 @@ def score(
 
 def _full(row: NDArray[np.float64], evidence: Evidence | None) -> list[float]:
     known = evidence or Evidence()
-    return [*map(float, row), known.fitting, known.foreign, known.complete, known.named]
+    return [
+        *map(float, row),
+        known.fitting,
+        known.foreign,
+        known.complete,
+        known.named,
+        known.plural,
+    ]
 
 
 def _likeness(row: Sequence[float]) -> float:

@@ -15,7 +15,7 @@ from typing_extensions import override
 from agent.acting.answering import Heard, Reply, decided, heard
 from agent.acting.asking import onward
 from agent.acting.choosing import Candidate, Chooser
-from agent.acting.deciding import Decision, Thresholds, decide, decide_offer
+from agent.acting.deciding import Decision, Thresholds, decide, decide_offer, shipped_starter
 from agent.acting.filling import Filled
 from agent.acting.phrasing import Phrasing, phrasing
 from agent.acting.said import Said, listen
@@ -55,6 +55,7 @@ class TypedPlanner(Planner):
         thresholds: Thresholds | None = None,
     ) -> None:
         self._chooser = Chooser(encoder, model)
+        self._starter = shipped_starter()
         self._at = thresholds or Thresholds()
 
     @property
@@ -89,7 +90,7 @@ class TypedPlanner(Planner):
         """What the turn asks for when nothing is open."""
         act = act_of(said.text, words)
         candidates = await self._chooser.candidates(said, words, turn.tools, turn.lookup)
-        return decide(act, candidates, self._at)
+        return decide(act, candidates, self._at, self._starter)
 
     async def _fresh(self, turn: PlannerTurn, said: Said, words: Phrasing) -> Plan:
         decision = await self.decision(turn, said, words)

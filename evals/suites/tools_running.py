@@ -57,7 +57,7 @@ class Bench:
 
 
 @dataclass(frozen=True, slots=True)
-class _WorldLookup:
+class WorldLookup:
     tools: Mapping[str, Manifest]
     world: World
 
@@ -80,13 +80,11 @@ async def run_case(
     thread_id = f"{thread}{case.id}"
     mine = offered(tools, case.world)
     by_name = {tool.name: tool for tool in mine}
-    lookup = KnownLookup(_WorldLookup(by_name, case.world), bench.held, TENANT, SUBJECT, thread_id)
+    lookup = KnownLookup(WorldLookup(by_name, case.world), bench.held, TENANT, SUBJECT, thread_id)
     turn: PlannerTurn | None = None
     plan: Plan = NoAction()
     for said in case.turns:
-        text = await bench.held.hold(
-            TENANT, SUBJECT, thread_id, said, bench.redactor.redact(said)
-        )
+        text = await bench.held.hold(TENANT, SUBJECT, thread_id, said, bench.redactor.redact(said))
         ahead = PlannerTurn(
             text=text,
             history=_history(turn, plan),

@@ -10,7 +10,7 @@ from typing import Protocol
 from agent.acting.phrasing import Phrasing
 from agent.acting.said import Found, Place, Said, Taken
 from agent.acting.types import Choice
-from agent.acting.wanted import Want
+from agent.acting.wanted import Kind, Want
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,17 @@ def named_values(search: Search, value: str) -> Iterator[re.Match[str]]:
     names = _names(search)
     if not names:
         return
-    after = rf"\b(?:{names})\b\s*(?:name\s*)?(?:is|=|:|to|of|called|named|should be|at|on)?\s*[:=]?\s*[\"'`]?({value})"
-    for match in re.finditer(after, search.said.text, re.IGNORECASE):
+    for match in _beside(search, names, value):
         if search.taken.free(*match.span(1)):
             yield match
+
+
+def _beside(search: Search, names: str, value: str) -> Iterator[re.Match[str]]:
+    after = rf"\b(?:{names})\b\s*(?:name\s*)?(?:is|=|:|to|of|called|named|should be|at|on)?\s*[:=]?\s*[\"'`]?({value})"
+    yield from re.finditer(after, search.said.text, re.IGNORECASE)
+    if search.want.kind in (Kind.NAME, Kind.TEXT):
+        before = rf"\b(?:the|a|an|our|my|der|die|das)\s+[\"'`]?({value})[\"'`]?\s+(?:{names})\b"
+        yield from re.finditer(before, search.said.text, re.IGNORECASE)
 
 
 def _names(search: Search) -> str:

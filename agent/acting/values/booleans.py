@@ -8,11 +8,13 @@ from typing_extensions import override
 
 from agent.acting.said import Found
 from agent.acting.values.base import Extractor, Search
-from agent.acting.words import content
+from agent.acting.words import content, of_name
 from guardrails.labels import Integrity
 
 _NEAR = 28
 """Characters before the switch's own words in which "no" or "without" speaks about it."""
+_LEAVING = frozenset(["skip", "exclud", "ignor", "omit", "disabl", "hide", "block", "without"])
+"""A switch that leaves something out is on when the text says "not" of the thing itself."""
 _COVERED = 0.5
 """Share of the switch's own words that name it. A label such as "Skip weekends" has two."""
 
@@ -25,14 +27,15 @@ class Booleans(Extractor):
         said, hear = search.said, search.words.hear
         if said.answers:
             return self._answered(search)
-        own = set(content(search.want.argument.label)) | set(content(search.want.name))
+        own = set(content(search.want.argument.label)) | set(content(of_name(search.want.name)))
         own -= set(content("required enabled active"))
         at = [w for w in said.words if w.stem in own and search.taken.free(w.start, w.end)]
         if own and len({w.stem for w in at}) >= max(1, len(own) * _COVERED):
             start = min(w.start for w in at)
-            off = hear["not"].search(said.text[max(0, start - _NEAR) : start])
+            off = bool(hear["not"].search(said.text[max(0, start - _NEAR) : start]))
+            unsaid = own & _LEAVING - {w.stem for w in at}
             places = tuple((w.start, w.end) for w in at)
-            return (Found(not off, places, Integrity.OPERATOR, 0.8),)
+            return (Found(off == bool(unsaid), places, Integrity.OPERATOR, 0.8),)
         return ()
 
     def _answered(self, search: Search) -> tuple[Found, ...]:

@@ -19,6 +19,8 @@ from guardrails.labels import Integrity
 _EXACT, _SYNONYM, _TYPO, _SHOWN = 1.0, 0.9, 0.7, 0.8
 _ONE_TYPO, _TWO_TYPOS = 5, 9
 """Letters from which one slip of the keyboard, or two, are forgiven: shorter words are near others."""
+_WINDOW = 16
+"""Characters between the words of a member that are said apart."""
 _OPTIONS = re.compile(r",\s*(?:or\s+)?|\s+or\s+")
 _GENERAL = frozenset(
     [
@@ -67,6 +69,8 @@ def _mentions(search: Search, member: JsonValue) -> Iterator[Found]:
             if search.taken.free(*match.span()):
                 yield _member(member, match.span(), score)
     if isinstance(member, str):
+        yield from _scattered(search, member)
+        yield from _weekdays(search, member)
         yield from _typos(search, member)
         yield from _durations(search, member)
 
@@ -109,6 +113,28 @@ def _typos(search: Search, member: str) -> Iterator[Found]:
         near = OSA.distance(word.text, plain, score_cutoff=allowed) <= allowed
         if near and stem(word.text) != stem(plain) and word.text[0] == plain[0]:
             yield _member(member, (word.start, word.end), _TYPO)
+
+
+def _scattered(search: Search, member: str) -> Iterator[Found]:
+    """`import.failed` in "failed imports": every word of the member, near one another."""
+    parts = [stem(word) for word in of_name(member).split() if word not in _GENERAL]
+    if len(parts) < 2:  # noqa: PLR2004  # one word is looked for as it stands
+        return
+    hits = [w for w in search.said.words if w.stem in parts]
+    for at, word in enumerate(hits):
+        group = hits[at : at + len(parts)]
+        near = group[-1].start - word.end <= _WINDOW
+        if near and {w.stem for w in group} == set(parts):
+            yield _member(member, (word.start, group[-1].end), _SHOWN)
+
+
+def _weekdays(search: Search, member: str) -> Iterator[Found]:
+    days = search.words.units.weekdays
+    if member not in days:
+        return
+    for word in search.said.words:
+        if days.get(word.text) == days[member] and word.text != member:
+            yield _member(member, (word.start, word.end), _SYNONYM)
 
 
 def _durations(search: Search, member: str) -> Iterator[Found]:

@@ -86,6 +86,8 @@ def _score(search: Search, amount: Amount, named: list[tuple[int, int]]) -> floa
         return 1.0
     counted = stem(amount.unit)
     unit = search.words.units.words.get(amount.unit, counted)
+    if unit in _CONVERSIONS.get(of_name(search.want.name).split()[-1], {}):
+        return 0.9
     if counted in search.want.words or stem(unit) in search.want.words:
         return 0.9
     if amount.unit == "%" or unit in _TIME_UNITS:
