@@ -195,7 +195,8 @@ def test_a_library_stays_in_its_package(names: tuple[str, ...], homes: tuple[str
 
 
 def test_settings_stay_in_the_composition_root() -> None:
-    composed = {f"embark/{name}.py" for name in ("layers", "parts", "wiring", "indexing")}
+    roots = ("layers", "parts", "wiring", "indexing", "acting", "receipts_parts", "tool_parts")
+    composed = {f"embark/{name}.py" for name in roots}
     outside = [
         str(file)
         for file, module in sources()
