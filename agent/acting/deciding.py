@@ -32,6 +32,7 @@ class Thresholds:
     """
 
     start: float = 0.5
+    statement: float = 0.85  # "our key leaked": nobody asked for anything
     nearest: float = 0.3  # likeness from which a tool is named when nothing can be done
     offer: float = 0.45  # likeness
 
@@ -84,7 +85,8 @@ def decide(
     if not candidates:
         return Decision(asked=act is Act.ORDER)
     best = candidates[0]
-    if may_start(act, best) and model.probability(starting_row(act, best)) >= at.start:
+    least = at.statement if act is Act.STATEMENT else at.start
+    if may_start(act, best) and model.probability(starting_row(act, best)) >= least:
         return Decision(best)
     near = tuple(c for c in candidates[:3] if c.scored.likeness >= at.nearest)
     return Decision(asked=act is Act.ORDER, near=near)

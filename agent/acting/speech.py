@@ -42,6 +42,12 @@ _GREETING = frozenset(
 )
 
 
+_EXPLAIN = re.compile(
+    r"\b(?:tell|explain|show|teach|describe)(?: to)?(?: me| us)? (?:how|why|what|where)\b",
+    re.IGNORECASE,
+)
+
+
 class Act(StrEnum):
     """How the turn is put."""
 
@@ -67,6 +73,8 @@ def act_of(text: str, words: Phrasing) -> Act:
         return Act.ORDER
     if hear["how_to"].search(bare):
         return Act.HOW_TO
+    if "?" in bare[:-1] and _imperative(bare.rpartition("?")[2]):
+        return Act.ORDER  # "is it still working? please check it"
     if hear["ability"].search(bare):
         return Act.STATE if hear["own"].search(bare) else Act.FACT
     if _imperative(bare) or hear["wanted"].search(bare):
@@ -77,12 +85,7 @@ def act_of(text: str, words: Phrasing) -> Act:
 
 
 def _asks_how(text: str) -> bool:
-    return (
-        re.search(
-            r"\b(?:tell|explain|show|teach) (?:me|us) (?:how|why|what|where)\b", text, re.IGNORECASE
-        )
-        is not None
-    )
+    return _EXPLAIN.search(text) is not None
 
 
 def _imperative(text: str) -> bool:
