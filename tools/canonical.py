@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 from collections.abc import Mapping
 
@@ -18,6 +19,7 @@ from tools.types import Principal, Tier, ToolCall
 
 DIGEST_VERSION = 1
 LARGEST = 2**53 - 1
+_WHOLE = (int, bool)
 
 
 class NotCanonicalError(ValueError):
@@ -26,11 +28,33 @@ class NotCanonicalError(ValueError):
 
 def canonical(value: JsonValue | Mapping[str, JsonValue]) -> bytes:
     """RFC 8785 bytes. Raises NotCanonicalError on floats, large integers and lone surrogates."""
+    if _plain(value):  # then the standard library's form is the canonical one, five times as fast
+        return _encode(value).encode()
     _check(value, "$")
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as failure:
         raise NotCanonicalError(str(failure)) from failure
+
+
+_encode = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+).encode
+
+
+def _plain(value: object) -> bool:
+    """Nothing that the two could see apart: ASCII names, integers in range, no subclasses."""
+    if isinstance(value, str):
+        return type(value) is str and value.isascii()
+    if isinstance(value, dict):
+        return (
+            type(value) is dict
+            and all(type(name) is str and name.isascii() for name in value)
+            and all(map(_plain, value.values()))
+        )
+    if isinstance(value, list):
+        return all(map(_plain, value))
+    return value is None or (type(value) in _WHOLE and -LARGEST <= value <= LARGEST)  # type: ignore[operator]
 
 
 def _check(value: object, where: str) -> None:

@@ -68,7 +68,7 @@ async def test_a_transaction_that_fails_leaves_nothing(bench: Bench) -> None:
     def refuse(_payload: object) -> str:
         raise OSError("no key")
 
-    seal.seal = refuse  # type: ignore[method-assign]
+    seal.seal = refuse  # type: ignore[method-assign,assignment]
     with pytest.raises(OSError, match="no key"):
         await journal.settle(claim, FAILED)
     assert journal.shelves.entries == kept

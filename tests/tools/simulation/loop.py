@@ -17,15 +17,20 @@ from contextvars import Context, ContextVar, copy_context
 from random import Random
 from typing import Any, TypeVar
 
-from typing_extensions import override
+from typing_extensions import TypeVarTuple, override
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 ACTOR: ContextVar[str] = ContextVar("actor", default="")
 MOST_STEPS = 200_000
 
 
 class EndlessError(Exception):
     """The schedule does not come to an end."""
+
+
+def new_loop(rng: Random) -> SimLoop:
+    return SimLoop(rng)  # type: ignore[abstract]  # what it lacks is the outside
 
 
 class SimLoop(asyncio.AbstractEventLoop):
@@ -54,7 +59,10 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     @override
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         self._put(handle)
@@ -64,8 +72,8 @@ class SimLoop(asyncio.AbstractEventLoop):
     def call_later(
         self,
         delay: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         return self.call_at(self._now + delay, callback, *args, context=context)
@@ -74,8 +82,8 @@ class SimLoop(asyncio.AbstractEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         timer = asyncio.TimerHandle(when, callback, args, self, context)
@@ -202,7 +210,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         handle = queue.popleft()
         if not queue:
             self._ready.remove(actor)
-        if not handle._cancelled:  # type: ignore[attr-defined]
+        if not handle._cancelled:
             handle._run()
 
     def _next(self) -> str:
@@ -226,7 +234,7 @@ class SimLoop(asyncio.AbstractEventLoop):
     def _due(self) -> None:
         while self._timers and self._timers[0][0] <= self._now:
             timer = heapq.heappop(self._timers)[2]
-            if not timer._cancelled:  # type: ignore[attr-defined]
+            if not timer._cancelled:
                 self._put(timer)
 
     def _put(self, handle: asyncio.Handle) -> None:

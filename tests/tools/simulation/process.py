@@ -99,9 +99,9 @@ class Line:
             result = work()
         except JournalError as refusal:
             failure = refusal
-            self._sent(lambda: answer.done() or answer.set_exception(failure))
+            self._sent(lambda: None if answer.done() else answer.set_exception(failure))
         else:
-            self._sent(lambda: answer.done() or answer.set_result(result))
+            self._sent(lambda: None if answer.done() else answer.set_result(result))
 
     def _sent(self, arrives: Callable[[], object]) -> None:
         slow = self._strikes(self.trouble.slow)

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
+from typing_extensions import override
 
 from tests.tools.simulation.schedule import Outcome, Schedule, in_memory, in_sql
 
-SQL_EVERY = 200
+SQL_EVERY = 250
 """One schedule of so many runs over SQL; it takes about ten times as long."""
 COLLECT_EVERY = 500
 
@@ -35,6 +36,7 @@ class Summary:
         if outcome.wrongs:
             self.failed.append(outcome)
 
+    @override
     def __str__(self) -> str:
         return (
             f"{self.schedules} schedules, {self.steps} scheduling points, {self.kills} kills, "

@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from tests.tools.simulation.flow import shelf_of, versions
 from tests.tools.simulation.host import Host, Weather
 from tests.tools.simulation.invariants import Record, violations
-from tests.tools.simulation.loop import EndlessError, SimLoop
+from tests.tools.simulation.loop import EndlessError, new_loop
 from tests.tools.simulation.people import TENANTS, Street
 from tests.tools.simulation.process import (
     LEASE_S,
@@ -147,7 +147,7 @@ class Schedule:
         self.seed = seed
         self.rng = Random(seed)
         self.plan = weather(Plan.drawn(self.rng))
-        self.loop = SimLoop(Random(self.rng.random()))
+        self.loop = new_loop(Random(self.rng.random()))
         self.host = Host(self.loop, Random(self.rng.random()), self.plan.weather)
         self.told = Told(Random(self.rng.random()), self.plan.refusing)
         self.site = Site(

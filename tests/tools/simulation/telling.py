@@ -32,9 +32,9 @@ def _deaths(schedule: Schedule) -> list[tuple[float, str]]:
     seen: list[tuple[float, str]] = []
     kill = schedule.loop.kill
 
-    def killed(name: str) -> None:
-        seen.append((schedule.loop.time(), name))
-        kill(name)
+    def killed(actor: str) -> None:
+        seen.append((schedule.loop.time(), actor))
+        kill(actor)
 
     schedule.loop.kill = killed  # type: ignore[method-assign]
     return seen

@@ -16,7 +16,7 @@ from random import Random
 
 import pytest
 
-from tests.tools.simulation.loop import EndlessError, SimLoop
+from tests.tools.simulation.loop import EndlessError, new_loop
 from tests.tools.simulation.mutants import MUTANTS, Mutant, hunted
 from tests.tools.simulation.running import Summary, described, one, quiet, run
 from tests.tools.simulation.schedule import Schedule, in_memory, in_sql
@@ -108,7 +108,7 @@ def test_one_seed_uses_one_journal() -> None:
 
 
 def test_time_passes_only_when_nobody_can_go_on() -> None:
-    loop = SimLoop(Random(1))
+    loop = new_loop(Random(1))
     seen: list[tuple[str, float]] = []
 
     async def walk(name: str, pause: float) -> None:
@@ -124,7 +124,7 @@ def test_time_passes_only_when_nobody_can_go_on() -> None:
 
 
 def test_the_killed_do_nothing_any_more() -> None:
-    loop = SimLoop(Random(1))
+    loop = new_loop(Random(1))
     seen: list[str] = []
 
     async def victim() -> None:
@@ -147,7 +147,7 @@ def test_the_killed_do_nothing_any_more() -> None:
 
 
 def test_a_stopped_actor_is_late() -> None:
-    loop = SimLoop(Random(1))
+    loop = new_loop(Random(1))
 
     async def work() -> float:
         await asyncio.sleep(1.0)
@@ -166,7 +166,7 @@ def test_a_stopped_actor_is_late() -> None:
 
 def test_seeds_decide_who_goes_first() -> None:
     def order(seed: int) -> str:
-        loop = SimLoop(Random(seed))
+        loop = new_loop(Random(seed))
         seen: list[str] = []
 
         async def step(name: str) -> None:
@@ -183,7 +183,7 @@ def test_seeds_decide_who_goes_first() -> None:
 
 
 def test_waiting_for_nobody_is_noticed() -> None:
-    loop = SimLoop(Random(1))
+    loop = new_loop(Random(1))
 
     async def forever() -> None:
         await loop.create_future()
