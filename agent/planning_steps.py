@@ -17,6 +17,8 @@ from agent.acting import (
     PlannerTurn,
     Ready,
 )
+from agent.acting.phrasing import phrasing
+from agent.acting.speech import Act, act_of
 from agent.acting_node import ActingNode, onward, person, said
 from agent.action_types import CardShown, ChoiceShown, ToolCalled
 from agent.deciding import waits_for_user
@@ -26,7 +28,7 @@ from agent.proposing import Hitch, Place, propose
 from agent.reporting import mark, title_of
 from agent.running import RunContext, finish, language_for
 from agent.state import ConversationState, Memory
-from agent.types import MessageDelta, Refusal, RouteKind
+from agent.types import Answer, MessageDelta, Refusal, RouteKind
 from guardrails import stored
 from tools.journal import State
 from tools.types import Manifest
@@ -121,7 +123,8 @@ class PlanningSteps(ActingNode):
             return {}
         if state["memory"].get("wish"):
             return {}
-        name = await self._offered(state, self._tools(context))
+        tools = self._tools(context)
+        name = await self._offered(state, tools) or _on_topic(state, answer, tools, context)
         if name is None:
             return {}
         key = "act_offer" if context.actor is not None else "act_offer_sign_in"
@@ -185,3 +188,18 @@ class PlanningSteps(ActingNode):
             runtime.stream_writer(CardShown(each.id))
         way = "decide" if ours else "end"
         return {"path": way, "cause": "", "action_ids": [a.id for a in ours]}
+
+
+def _on_topic(
+    state: ConversationState, answer: Answer, tools: tuple[Manifest, ...], context: RunContext
+) -> str | None:
+    """Of a how-to, the tool whose policy names the page that answers it; a flow before a step."""
+    words = phrasing(language_for(context.turn).locale)
+    if not answer.citations or act_of(state["question"], words) is not Act.HOW_TO:
+        return None
+    path = answer.citations[0].path
+    fitting = [tool for tool in tools if any(topic in path for topic in tool.topics)]
+    fitting = [tool for tool in fitting if not tool.reads_only]
+    flows = [tool for tool in fitting if tool.source == "flow"]
+    only = flows or fitting
+    return only[0].name if len(only) == 1 else None
