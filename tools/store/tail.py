@@ -5,41 +5,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, bindparam, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Select, bindparam, select, update
 
 from tools.journal import OutboxRow, Receipt
+from tools.store import statements as st
 from tools.store.moving import timestamp
 from tools.store.rows import Entry, Head
-from tools.tables import chain_head, outbox, receipt
+from tools.tables import chain_head, receipt
+
+_HEAD = {
+    dialect: new.on_conflict_do_update(
+        index_elements=["tenant"], set_={"seq": chain_head.c.seq}
+    ).returning(chain_head.c.seq, chain_head.c.hash)
+    for dialect, new in st.inserts(chain_head).items()
+}
+_ADD = receipt.insert()
+_MOVE_HEAD = update(chain_head).where(chain_head.c.tenant == bindparam("at_tenant"))
 
 
 def head(connection: Connection, tenant: str) -> Head:
     """Locked until the transaction ends, the first one of a tenant too."""
-    server = connection.dialect.name == "postgresql"
-    insert = postgresql.insert if server else sqlite.insert
-    first = insert(chain_head).values(tenant=tenant, seq=0, hash="")
-    row = connection.execute(
-        first.on_conflict_do_update(
-            index_elements=["tenant"], set_={"seq": chain_head.c.seq}
-        ).returning(chain_head.c.seq, chain_head.c.hash)
-    ).one()
+    first = {"tenant": tenant, "seq": 0, "hash": ""}
+    row = connection.execute(_HEAD[connection.dialect.name], first).one()
     return Head(row.seq, row.hash)
 
 
 def add_receipt(connection: Connection, new: Receipt, last: Head) -> None:
-    connection.execute(
-        receipt.insert().values(
-            tenant=new.tenant,
-            seq=new.seq,
-            action_id=new.action_id,
-            prev=new.prev,
-            jws=new.jws,
-            created=timestamp(new.created),
-        )
-    )
-    moved = update(chain_head).where(chain_head.c.tenant == new.tenant)
-    connection.execute(moved.values(seq=last.seq, hash=last.hash))
+    values = {
+        "tenant": new.tenant,
+        "seq": new.seq,
+        "action_id": new.action_id,
+        "prev": new.prev,
+        "jws": new.jws,
+        "created": timestamp(new.created),
+    }
+    connection.execute(_ADD, values)
+    moved = {"at_tenant": new.tenant, "seq": last.seq, "hash": last.hash}
+    connection.execute(_MOVE_HEAD, moved)
 
 
 def receipts(connection: Connection, tenant: str, after: int, limit: int) -> tuple[Receipt, ...]:
@@ -77,23 +79,12 @@ def tell(connection: Connection, entry: Entry, now: datetime) -> None:
         "created": timestamp(now),
     }
     if connection.dialect.name != "postgresql":
-        values["id"] = select(func.coalesce(func.max(outbox.c.id), 0) + 1).scalar_subquery()
-    connection.execute(outbox.insert().values(values))
+        values["id"] = connection.execute(st.NEXT_NEWS).scalar_one()
+    connection.execute(st.TELL, values)
 
 
 def untold(connection: Connection, now: datetime, limit: int) -> tuple[OutboxRow, ...]:
-    wanted = select(
-        outbox.c.id,
-        outbox.c.tenant,
-        outbox.c.kind,
-        outbox.c.action_id,
-        outbox.c.thread_id,
-        outbox.c.created,
-    ).where(
-        outbox.c.sent_at.is_(None),
-        or_(outbox.c.next_at.is_(None), outbox.c.next_at <= timestamp(now)),
-    )
-    rows = connection.execute(wanted.order_by(outbox.c.id).limit(limit))
+    rows = connection.execute(st.UNTOLD, {"at_now": timestamp(now), "at_most": limit})
     return tuple(OutboxRow(*row[:-1], datetime.fromisoformat(row[-1])) for row in rows)
 
 
@@ -107,8 +98,5 @@ def mark(
     """`again`: they are to be told another time."""
     if not rows:
         return
-    which = (outbox.c.tenant == bindparam("of"), outbox.c.id == bindparam("number"))
-    marked = update(outbox).where(*which).values(values)
-    if again:
-        marked = marked.values(attempt=outbox.c.attempt + 1)
-    connection.execute(marked, [{"of": row.tenant, "number": row.id} for row in rows])
+    which = [{"at_tenant": row.tenant, "at_number": row.id, **values} for row in rows]
+    connection.execute(st.LATER if again else st.SENT, which)
