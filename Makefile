@@ -7,7 +7,7 @@ PACKAGES := agent api embark evals guardrails ingest onboarding retrieval tools
 BENCH ?= $(filter-out soak,$(basename $(notdir $(sort $(wildcard benchmarks/*.py)))))
 STYLE := ../shared/checks/style_metrics.py
 
-.PHONY: lock setup demo test check format format-check lint types layers style bench soak clean help
+.PHONY: lock setup demo test check format format-check lint types layers style bench soak soak-server soak-actions clean help
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-demo: setup ## Index Harbor's docs, serve them and open the chat page
+demo: setup ## Start Harbor, index its docs, serve them and open the chat page
 	$(BIN)/embark --config examples/harbor/embark.toml demo $(ARGS)
 
 test: setup ## Run every test
@@ -55,8 +55,22 @@ style: setup
 bench: setup ## Measure speed and quality; prints tables (BENCH=encoder for one of them)
 	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; done
 
-soak: setup ## Keep the server under load while the index switches
+# Counts of the long runs; smaller ones run in every `make test`.
+KILLS ?= 10000
+SCHEDULES ?= 1000000
+MUTATIONS ?= 100000
+RECEIPTS ?= 1000000
+
+soak: soak-server soak-actions ## Everything that takes hours
+
+soak-server: setup ## Keep the server under load while the index switches
 	$(BIN)/python benchmarks/soak.py $(ARGS)
+
+soak-actions: setup ## Kills, schedules and forged receipts in full numbers
+	$(BIN)/python -m tests.e2e.killing --kills $(KILLS)
+	$(BIN)/python -m tests.tools.simulation --schedules $(SCHEDULES)
+	$(BIN)/python -m tests.tools.receipts --mutations $(MUTATIONS)
+	$(BIN)/python benchmarks/receipts.py --count $(RECEIPTS)
 
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
