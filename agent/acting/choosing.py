@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +18,14 @@ from agent.acting.routing import (
     Scored,
     heard,
     lexical,
+    match,
     score,
     shipped_model,
 )
 from agent.acting.said import Said
 from agent.acting.types import Choice, Lookup
-from agent.acting.wanted import Kind, required
+from agent.acting.wanted import Kind, Want, required, wants
+from agent.acting.words import lexicon
 from retrieval.linear import LinearModel
 from retrieval.types import Encoder
 from tools.types import Choices as ChoicesOf
@@ -69,10 +71,10 @@ class Chooser:
         filled: dict[str, Filled] = {}
         for each in first:
             manifest = each.profile.manifest
-            choices = await reader.of(each.profile)
+            choices = await reader.of(manifest, each.profile.wants)
             filled[manifest.name] = fill(manifest, said, words, choices)
         kept = {s.profile.manifest.name for s in first}
-        evidence = {n: evidence_of(_profile(among, n), said, filled[n]) for n in kept}
+        evidence = {n: evidence_of(_profile(among, n), among, said, filled[n]) for n in kept}
         scored = [
             s for s in score(rows, among, evidence, self._model) if s.profile.manifest.name in kept
         ]
@@ -82,10 +84,16 @@ class Chooser:
             for s, share in zip(scored, shares, strict=True)
         ]
 
-    async def filled(self, tool: Manifest, said: Said, words: Phrasing, lookup: Lookup) -> Filled:
-        """The values that the text gives for one tool."""
-        (profile,) = self.profiles_of([tool]).tools
-        return fill(tool, said, words, await _Reader(lookup).of(profile))
+    async def choices(self, tool: Manifest, lookup: Lookup) -> Choices:
+        """What the arguments of one tool may be at present."""
+        return await _Reader(lookup).of(tool, wants(tool))
+
+    async def ranked(self, text: str, tools: Sequence[Manifest]) -> list[Manifest]:
+        """All tools by wording and meaning alone, the likeliest first."""
+        if not tools:
+            return []
+        among, rows = await asyncio.to_thread(self._heard, text, tools)
+        return [s.profile.manifest for s in score(rows, among, {}, self._model)]
 
     def _heard(self, text: str, tools: Sequence[Manifest]) -> tuple[Profiles, NDArray[np.float64]]:
         among = self.profiles_of(tools)
@@ -108,15 +116,14 @@ class _Reader:
         self._lookup = lookup
         self._read: dict[ChoicesOf, tuple[Choice, ...]] = {}
 
-    async def of(self, profile: Profile) -> Choices:
+    async def of(self, tool: Manifest, wanted: Mapping[str, Want]) -> Choices:
         found: dict[str, tuple[Choice, ...]] = {}
-        for want in profile.wants.values():
+        for want in wanted.values():
             source = want.argument.choices
             if source is None or self._lookup is None:
                 continue
             if source not in self._read:
-                name = profile.manifest.name
-                self._read[source] = await self._lookup.choices(name, want.name)
+                self._read[source] = await self._lookup.choices(tool.name, want.name)
             found[want.name] = self._read[source]
         return found
 
@@ -125,22 +132,33 @@ def _profile(among: Profiles, name: str) -> Profile:
     return next(p for p in among.tools if p.manifest.name == name)
 
 
-def evidence_of(profile: Profile, said: Said, filled: Filled) -> Evidence:
+def evidence_of(profile: Profile, among: Profiles, said: Said, filled: Filled) -> Evidence:
     typed = len(said.mentions) + len(said.quotes)
     unused = len(filled.unused(said)) + sum(filled.taken.free(q.start, q.end) for q in said.quotes)
     must = required(profile.manifest, {n: f.value for n, f in filled.found.items()})
-    named = [
-        n
-        for n, want in profile.wants.items()
-        if want.kind in (Kind.CHOICE, Kind.ENUM) and (n in filled.found or n in filled.torn)
-    ]
     return Evidence(
         fitting=(typed - unused) / typed if typed else 0.0,
         foreign=unused / typed if typed else 0.0,
         complete=sum(n in filled.found for n in must) / len(must) if must else 0.0,
-        named=min(1.0, len(named) / 2),
+        explained=_explained(profile, among, said, filled),
         plural=_plural(profile, filled),
     )
+
+
+def _explained(profile: Profile, among: Profiles, said: Said, filled: Filled) -> float:
+    """Share of the words, by rarity, that the tool has, or that are part of a value for it."""
+    own = frozenset(profile.body)
+    torn = [place for found in filled.torn.values() for f in found for place in f.places]
+    places = [*filled.taken.places, *torn]
+    total = explained = 0.0
+    for word in said.words:
+        if word.text in lexicon().stop:
+            continue
+        rarity = among.rarity(word.stem)
+        inside = any(a <= word.start and word.end <= b for a, b in places)
+        total += rarity
+        explained += rarity * (1.0 if inside else match(word.stem, own))
+    return explained / total if total else 0.0
 
 
 def _plural(profile: Profile, filled: Filled) -> float:

@@ -17,8 +17,8 @@ from retrieval.linear import LinearModel, load_model
 
 STARTING = (
     "likeness", "share", "cosine_phrase", "cosine_title", "title_said", "said_covered",
-    "phrase_overlap", "verb", "complete", "named", "foreign", "order", "statement", "state_read",
-    "state_write", "fact_read",
+    "phrase_overlap", "verb", "complete", "explained", "foreign", "order", "statement", "state_read",
+    "state_write", "fact_read", "question_near", "statement_near",
 )  # fmt: skip
 """What the yes or no is computed from."""
 
@@ -55,14 +55,18 @@ def starting_row(act: Act, best: Candidate) -> list[float]:
         "state_write": act is Act.STATE and not reads,
         "fact_read": act is Act.FACT and reads,
     }
-    named = {"likeness": best.scored.likeness, "share": best.share, **known}
-    return [float(kinds[n]) if n in kinds else named[n] for n in STARTING]
+    near = known["phrase_overlap"]
+    figures = {
+        "question_near": near if act in (Act.STATE, Act.FACT) else 0.0,
+        "statement_near": near if act is Act.STATEMENT else 0.0,
+    } | {"likeness": best.scored.likeness, "share": best.share, **known}
+    return [float(kinds[n]) if n in kinds else figures[n] for n in STARTING]
 
 
 def may_start(act: Act, best: Candidate) -> bool:
     """Whether an utterance of this kind can start the tool at all."""
     match act:
-        case Act.HOW_TO | Act.TOLD | Act.REFUSED:
+        case Act.HOW_TO | Act.TOLD | Act.REFUSED | Act.SOCIAL:
             return False
         case Act.FACT:
             return best.manifest.reads_only
@@ -84,12 +88,20 @@ def decide(
 ) -> Decision:
     if not candidates:
         return Decision(asked=act is Act.ORDER)
-    best = candidates[0]
     least = at.statement if act is Act.STATEMENT else at.start
-    if may_start(act, best) and model.probability(starting_row(act, best)) >= least:
-        return Decision(best)
+    for best in _leading(act, candidates):
+        if may_start(act, best) and model.probability(starting_row(act, best)) >= least:
+            return Decision(best)
     near = tuple(c for c in candidates[:3] if c.scored.likeness >= at.nearest)
     return Decision(asked=act is Act.ORDER, near=near)
+
+
+def _leading(act: Act, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The best; for a question about what is there, the best that only reads goes before it."""
+    if act not in (Act.STATE, Act.FACT):
+        return [candidates[0]]
+    reading = [c for c in candidates if c.manifest.reads_only][:1]
+    return [*reading, candidates[0]] if reading else [candidates[0]]
 
 
 def decide_offer(candidates: Sequence[Candidate], at: Thresholds) -> Candidate | None:

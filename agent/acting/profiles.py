@@ -95,18 +95,22 @@ def _profile(tool: Manifest, vectors: Vector) -> Profile:
     told = [of_name(tool.name), tool.summary, *tool.phrases, *(_told(w) for w in wanted.values())]
     body.update(content(" ".join(told)))
     first = [s for s in (*title[:1], *content(of_name(tool.name))[:1]) if s in lexicon().verbs]
-    leads = [s for phrase in phrases for s in phrase[:2]]
+    leads = [next((s for s in phrase if s in _weighty()), "") for phrase in phrases]
     return Profile(
         manifest=tool,
         wants=wanted,
         title=title,
         phrases=phrases,
         body=body,
-        verbs=verbs_of(first or leads),
+        verbs=verbs_of([*first, *leads]),
         title_vector=vectors[0],
         body_vector=vectors[1],
         phrase_vectors=vectors[2:] if len(vectors) > 2 else vectors[:1],  # noqa: PLR2004
     )
+
+
+def _weighty() -> frozenset[str]:
+    return frozenset(lexicon().verbs) - lexicon().light
 
 
 def _told(want: Want) -> str:

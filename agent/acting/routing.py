@@ -24,7 +24,7 @@ LEXICAL = (
     "cosine_title", "cosine_phrase", "cosine_about", "bm25", "title_said", "said_covered",
     "phrase_overlap", "verb", "opposite",
 )  # fmt: skip
-EVIDENCE = ("fitting", "foreign", "complete", "named", "plural")
+EVIDENCE = ("fitting", "foreign", "complete", "explained", "plural")
 FEATURES = LEXICAL + EVIDENCE
 _MEANING, _SLIP = 0.75, 0.8
 """What a word counts that means the same, or is one slip of the keyboard away, beside 1 for equal."""
@@ -38,7 +38,7 @@ class Evidence:
     fitting: float = 0.0  # share of the typed values that its arguments take
     foreign: float = 0.0  # share that nothing of it takes
     complete: float = 0.0  # share of its required arguments that the text gives
-    named: float = 0.0  # a member or a thing of the product is named for it
+    explained: float = 0.0  # share of the words that are the tool's own or part of its values
     plural: float = 0.0  # 1 for a list that got several values, -1 for one that got a single one
 
 
@@ -59,19 +59,22 @@ class Heard:
     stems: tuple[str, ...]
     verbs: frozenset[str]
     vector: Vector
+    weighty: bool = True  # whether the verb says what is to be done
 
 
 def heard(text: str, encoder: Encoder) -> Heard:
     stems = tuple(content(text))
-    return Heard(stems, _spoken_verbs(stems), encoder.encode_query(stored(spoken_out(text))))
+    weighty = any(w in lexicon().verbs and w not in lexicon().light for w in stems)
+    vector = encoder.encode_query(stored(spoken_out(text)))
+    return Heard(stems, _spoken_verbs(stems), vector, weighty)
 
 
 def _spoken_verbs(stems: Sequence[str]) -> frozenset[str]:
-    """Meanings of the first word that is a verb: what follows is mostly what it is done to."""
-    for word in stems:
-        if word in lexicon().verbs:
-            return verbs_of([word])
-    return frozenset()
+    """Meanings of the first word that is a verb: what follows is mostly what it is done to. Light
+    verbs ("make", "put") say little, and give way to the next."""
+    said = [word for word in stems if word in lexicon().verbs]
+    weighty = [word for word in said if word not in lexicon().light]
+    return verbs_of((weighty or said)[:1])
 
 
 @lru_cache(maxsize=1)
@@ -104,7 +107,7 @@ def _row(said: Heard, profile: Profile, among: Profiles, bm25: float) -> list[fl
         covered(profile.title, said.stems, among),
         covered(said.stems, tuple(profile.body), among),
         max(_overlap(phrase, said.stems, among) for phrase in phrases),
-        1.0 if shared else -1.0 if said.verbs and profile.verbs else 0.0,
+        1.0 if shared else -1.0 if said.weighty and profile.verbs else 0.0,
         1.0 if opposed and not shared else 0.0,
     ]
 
@@ -115,7 +118,7 @@ def covered(wanted: Sequence[str], there: Sequence[str], among: Profiles) -> flo
     if not total:
         return 0.0
     present = frozenset(there)
-    return sum(among.rarity(word) * _match(word, present) for word in wanted) / total
+    return sum(among.rarity(word) * match(word, present) for word in wanted) / total
 
 
 def _overlap(phrase: Sequence[str], said: Sequence[str], among: Profiles) -> float:
@@ -125,7 +128,8 @@ def _overlap(phrase: Sequence[str], said: Sequence[str], among: Profiles) -> flo
 
 
 @lru_cache(maxsize=50_000)
-def _match(word: str, there: frozenset[str]) -> float:
+def match(word: str, there: frozenset[str]) -> float:
+    """How surely one of the stems means the same: 0..1."""
     if word in there:
         return 1.0
     meanings = meanings_of(word)
@@ -165,7 +169,7 @@ def _full(row: NDArray[np.float64], evidence: Evidence | None) -> list[float]:
         known.fitting,
         known.foreign,
         known.complete,
-        known.named,
+        known.explained,
         known.plural,
     ]
 

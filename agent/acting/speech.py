@@ -57,6 +57,7 @@ class Act(StrEnum):
     FACT = "fact"  # any other question
     TOLD = "told"  # what others said, or a text shows
     REFUSED = "refused"  # that something shall not be done
+    SOCIAL = "social"  # thanks, greetings and the like
     STATEMENT = "statement"  # everything else: a problem, a piece of news
 
 
@@ -64,24 +65,30 @@ def act_of(text: str, words: Phrasing) -> Act:
     """The first that fits, in the order of certainty."""
     said = " ".join(text.replace("\u2019", "'").split())
     bare = _QUOTED.sub(" ", said).strip()
-    hear = words.speech
-    if hear["told"].search(bare) and not hear["asked_of_you"].search(bare):
-        return Act.TOLD
-    if hear["negated"].search(bare):
-        return Act.REFUSED
-    if hear["asked_of_you"].search(bare) and not _asks_how(bare):
+    hears = {key for key, pattern in words.speech.items() if pattern.search(bare)}
+    asked = "asked_of_you" in hears and not _asks_how(bare)
+    if "social" in hears and not _imperative(bare) and not asked and "wanted" not in hears:
+        return Act.SOCIAL
+    for key, act in (("told", Act.TOLD), ("negated", Act.REFUSED)):
+        if key in hears and not (asked and key == "told"):
+            return act
+    if asked:
         return Act.ORDER
-    if hear["how_to"].search(bare):
+    return _asked_or_told(bare, hears)
+
+
+def _asked_or_told(bare: str, hears: set[str]) -> Act:
+    if "how_to" in hears:
         return Act.HOW_TO
     if "?" in bare[:-1] and _imperative(bare.rpartition("?")[2]):
         return Act.ORDER  # "is it still working? please check it"
-    if hear["ability"].search(bare):
-        return Act.STATE if hear["own"].search(bare) else Act.FACT
-    if _imperative(bare) or hear["wanted"].search(bare):
+    if "ability" in hears or bare.endswith("?"):
+        return Act.STATE if "own" in hears and "capability" not in hears else Act.FACT
+    if _imperative(bare) or hears & {"wanted", "modal"}:
         return Act.ORDER
-    if bare.endswith("?"):
-        return Act.STATE if hear["own"].search(bare) else Act.FACT
-    return Act.STATEMENT if not bare or hear["past"].search(bare) or _long(bare) else Act.ORDER
+    if not bare or hears & {"past", "copula"} or _long(bare):
+        return Act.STATEMENT
+    return Act.ORDER
 
 
 def _asks_how(text: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from typing_extensions import override
@@ -16,7 +16,7 @@ from agent.acting.answering import Heard, Reply, decided, heard
 from agent.acting.asking import onward
 from agent.acting.choosing import Candidate, Chooser
 from agent.acting.deciding import Decision, Thresholds, decide, decide_offer, shipped_starter
-from agent.acting.filling import Filled
+from agent.acting.filling import Choices, Filled, fill
 from agent.acting.phrasing import Phrasing, phrasing
 from agent.acting.said import Said, listen
 from agent.acting.speech import Act, act_of
@@ -42,6 +42,15 @@ _QUESTIONS = frozenset({Act.HOW_TO, Act.FACT, Act.STATE, Act.TOLD})
 SWITCH = 0.6
 """Likeness from which an order for another tool is one, while a question is open. Higher than for a
 fresh order: most of what is said then answers the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """Values that extractors read for one tool, with what they read them from."""
+
+    said: Said
+    choices: Choices
+    slots: Mapping[str, Slot]
 
 
 class TypedPlanner(Planner):
@@ -92,6 +101,20 @@ class TypedPlanner(Planner):
         candidates = await self._chooser.candidates(said, words, turn.tools, turn.lookup)
         return decide(act, candidates, self._at, self._starter)
 
+    async def likeliest(self, turn: PlannerTurn, most: int) -> tuple[Manifest, ...]:
+        """Tools of the turn, the likeliest first; that of an open wish is always among them."""
+        ranked = await self._chooser.ranked(turn.text, turn.tools)
+        name = turn.wish.tool if turn.wish else None
+        first = sorted(ranked, key=lambda tool: tool.name != name)
+        return tuple(first[:most])
+
+    async def understood(self, turn: PlannerTurn, tool: Manifest) -> Understood:
+        """What the turn says of one tool's arguments."""
+        words, said = phrasing(turn.locale), _listened(turn, turn.text)
+        choices = await self._chooser.choices(tool, turn.lookup)
+        filled = fill(tool, said, words, choices)
+        return Understood(said, choices, _slots(filled, tool))
+
     async def _fresh(self, turn: PlannerTurn, said: Said, words: Phrasing) -> Plan:
         decision = await self.decision(turn, said, words)
         if decision.start is not None:
@@ -141,8 +164,8 @@ class TypedPlanner(Planner):
         slots: dict[str, Slot] = {}
         for text in (asked, turn.text):
             said = _listened(turn, text)
-            filled = await self._chooser.filled(tool, said, words, turn.lookup)
-            slots |= _slots(filled, tool)
+            choices = await self._chooser.choices(tool, turn.lookup)
+            slots |= _slots(fill(tool, said, words, choices), tool)
         return await onward(Wish(tool.name, slots), tool, turn, words)
 
 

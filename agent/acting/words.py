@@ -17,6 +17,7 @@ import snowballstemmer
 from guardrails.pseudonyms import TOKEN
 
 _WORD = re.compile(r"[^\W_]+(?:_[^\W_]+)*")
+_NOUN = re.compile(r"\w{3,}[ts]ions?")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SPOKEN_TYPES = {
     "EMAIL_ADDRESS": "someone's e-mail address",
@@ -39,6 +40,7 @@ class Lexicon:
     opposites: frozenset[tuple[str, str]]
     compounds: tuple[tuple[re.Pattern[str], str], ...]
     stop: frozenset[str]
+    light: frozenset[str]  # stems of verbs that say little of what is done
 
 
 @lru_cache(maxsize=1)
@@ -54,6 +56,7 @@ def lexicon() -> Lexicon:
             for name, forms in data["compounds"].items()
         ),
         stop=frozenset(data["stop"]["words"].split()),
+        light=frozenset(stem(word) for word in data["light"]["words"].split()),
     )
 
 
@@ -67,7 +70,12 @@ def _meanings(groups: Mapping[str, str]) -> dict[str, frozenset[str]]:
 
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
-    return str(_stemmer().stemWord(word.lower()))
+    """English, but that nouns in -ion stay apart from their verbs: a connection is no order to
+    connect."""
+    lower = word.lower()
+    if _NOUN.fullmatch(lower):
+        return lower.removesuffix("s")
+    return str(_stemmer().stemWord(lower))
 
 
 @lru_cache(maxsize=1)

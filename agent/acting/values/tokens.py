@@ -43,7 +43,13 @@ class Secrets(Extractor):
             issued = mention.held.shape.get("issuer") == issuer
             return not issued, (mention.held.type == "PASSWORD") != password
 
-        return tuple(_found(m, m.held.token) for m in sorted(kinds, key=order))
+        own = [m for m in kinds if search.said.answers or not password or not _is_key(m)]
+        return tuple(_found(m, m.held.token) for m in sorted(own, key=order))
+
+
+def _is_key(mention: Mention) -> bool:
+    """A key with an issuer's prefix is no password, unless somebody answers with it."""
+    return mention.held.type == "API_KEY"
 
 
 class LinkParts(Extractor):
