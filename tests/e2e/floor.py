@@ -81,10 +81,12 @@ class Floor:
         return await self.settled(await self.approve(await self.ask(tool, arguments, role), role))
 
     async def undo(self, action: Action, role: str = "owner") -> Action:
-        card = await self.hands.acting.desk.undo(
+        return await self.settled(await self.approve(await self.undo_card(action, role), role))
+
+    async def undo_card(self, action: Action, role: str = "owner") -> Action:
+        return await self.hands.acting.desk.undo(
             action.who.tenant, action.id, await self.person(role)
         )
-        return await self.settled(await self.approve(card, role))
 
 
 @asynccontextmanager

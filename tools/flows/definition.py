@@ -70,11 +70,19 @@ class Rule(_Part):
     offer: str = ""
 
 
+class Find(_Part):
+    """One item of the list at `in`: the first whose parts, by JSON pointer, equal the values."""
+
+    in_: str = Field(alias="in")
+    where: dict[str, JsonValue]
+
+
 class Reading(_Part):
-    """A call of a reading tool."""
+    """A call of a reading tool. With `find` its result is that item, or an empty object."""
 
     do: Name
     with_: dict[str, JsonValue] = Field(default_factory=dict, alias="with")
+    find: Find | None = None
 
 
 class Wait(Reading):
@@ -224,10 +232,11 @@ def _unsound(
 
 def _templates(step: Step) -> list[JsonValue]:
     found: list[JsonValue] = [step.with_, step.when, step.done_if]
-    if step.done_read is not None:
-        found.append(step.done_read.with_)
+    for reading in (step.done_read, step.wait):
+        if reading is not None:
+            found += [reading.with_, reading.find.where if reading.find else None]
     if step.wait is not None:
-        found += [step.wait.with_, step.wait.until, step.wait.fails]
+        found += [step.wait.until, step.wait.fails]
     return found
 
 

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from pydantic import JsonValue
 
 from tools.canonical import new_id, sha256
-from tools.flows.definition import FlowDefinition, Reading, Rule, Step, Wait
+from tools.flows.definition import Find, FlowDefinition, Reading, Rule, Step, Wait
 from tools.flows.values import Known, at, fill, holds
 from tools.journal import Action, Approval, Journal, NewAction, State
+from tools.retrying import Backoff
 from tools.tool import (
+    BusyError,
     Catalogue,
     ForbiddenError,
     NotSentError,
@@ -29,6 +31,9 @@ Perform = Callable[[str, str, float], Awaitable[Action]]
 """Tenant, action id, seconds to wait: do it, or wait for whoever does. As `Desk.perform`."""
 STEP_EXPIRES_S = 900.0
 """A step starts within this of being proposed, as any action of its tier."""
+READ_AGAIN = Backoff(0.1, 5.0)
+READ_HELD_S = 1.0
+"""A reading that got no answer is asked again; a longer pause than this lets go of the worker."""
 UNKNOWN_LOOK_S = 5.0
 """How often a flow looks whether an unknown step was resolved."""
 
@@ -355,12 +360,31 @@ async def read(parts: FlowParts, reading: Reading, known: Known, who: Principal)
     if tool is None or not tool.manifest.reads_only:
         raise ForbiddenError("no_such_tool", f"{reading.do} is no reading tool")
     call = ToolCall(reading.do, tool.manifest.version, filled(reading.with_, known))
-    try:
-        done = await tool.run(call, who, Attempt(new_id(), 1, 0))
-    except (NotSentError, UncertainError) as failure:
-        wait_s = getattr(failure, "retry_after_s", None) or 5.0
-        until = parts.clock() + timedelta(seconds=wait_s)
-        raise PostponedError(failure.code, failure.detail, until) from failure
-    except ToolError as failure:
-        raise StepFailedError(reading.do, failure.code, failure.detail) from failure
-    return dict(done.result)
+    result = await _asked(parts, tool, call, who)
+    return _found(reading.find, result, known) if reading.find else result
+
+
+async def _asked(parts: FlowParts, tool: Tool, call: ToolCall, who: Principal) -> JsonValue:
+    tries = 0
+    while True:
+        try:
+            return dict((await tool.run(call, who, Attempt(new_id(), 1, 0))).result)
+        except (NotSentError, UncertainError) as failure:
+            tries += 1
+            asked_s = failure.retry_after_s if isinstance(failure, BusyError) else None
+            wait_s = max(asked_s or 0.0, READ_AGAIN.ceiling(tries))
+            if wait_s > READ_HELD_S:
+                until = parts.clock() + timedelta(seconds=wait_s)
+                raise PostponedError(failure.code, failure.detail, until) from failure
+            await parts.sleep(wait_s)
+        except ToolError as failure:
+            raise StepFailedError(call.tool, failure.code, failure.detail) from failure
+
+
+def _found(find: Find, result: JsonValue, known: Known) -> JsonValue:
+    items = at(result, find.in_)
+    wanted = {pointer: fill(value, known) for pointer, value in find.where.items()}
+    for item in items if isinstance(items, list) else ():
+        if all(at(item, pointer) == value for pointer, value in wanted.items()):
+            return item
+    return {}
