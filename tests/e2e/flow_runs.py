@@ -81,8 +81,9 @@ async def pool(harbors: Sequence[Harbor], folder: Path) -> AsyncIterator[asyncio
     try:
         yield free
     finally:
-        for stand in stands:
-            await stand.close()
+        async with asyncio.timeout(LIMIT_S):
+            for stand in stands:
+                await stand.close()
 
 
 async def over(harbors: Sequence[Harbor], runs: Sequence[Run], folder: Path) -> list[Verdict]:

@@ -142,6 +142,9 @@ class FlowDefinition(_Part):
     notes: tuple[str, ...] = ()
     steps: tuple[Step, ...] = Field(min_length=1)
     result: dict[str, JsonValue] = Field(default_factory=dict)
+    commits_to: JsonValue = None
+    """What the receipt commits to: its `effect_ref` is the SHA-256 of this value's canonical form
+    (RFC 8785), the flow's own id without it."""
 
     def manifest(self) -> Manifest:
         """The flow as a tool."""
@@ -203,6 +206,7 @@ class FlowDefinition(_Part):
             yield from _unsound(("steps", number), step)
             yield from self._unknown(("steps", number), _templates(step), seen)
         yield from self._unknown(("result",), [self.result], seen)
+        yield from self._unknown(("commits_to",), [self.commits_to], seen)
         for name, entry in self.arguments.items():
             for other in entry.needed_when:
                 if other not in self.arguments:

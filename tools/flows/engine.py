@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
+from tools.canonical import canonical, sha256
 from tools.flows.definition import FlowDefinition
 from tools.flows.drive import Drive, FlowParts, StepFailedError, filled, may_run, read
-from tools.flows.values import Known
+from tools.flows.values import ABSENT, Known, fill
 from tools.tool import PartialError, RejectedError, Tool
 from tools.types import Attempt, Done, EffectClass, Manifest, Principal, Target, ToolCall
 
@@ -55,7 +56,7 @@ class FlowTool:
             await self._take_back(drive, failed)
         return Done(
             result={n: v for n, v in filled(self._flow.result, known).items() if v is not None},
-            effect_ref=attempt.action_id,
+            effect_ref=self._reference(known, attempt.action_id),
             undo=ToolCall(
                 self._flow.flow + UNDO, self._manifest.version, {"flow_action": attempt.action_id}
             ),
@@ -64,6 +65,13 @@ class FlowTool:
     async def read_back(self, _call: ToolCall, _who: Principal, _attempt: Attempt) -> Done | None:
         """None: running it again is how a flow finds out."""
         return None
+
+    def _reference(self, known: Known, flow_action: str) -> str:
+        """What the receipt says was brought about, without saying what it is."""
+        if self._flow.commits_to is None:
+            return flow_action
+        stands = fill(self._flow.commits_to, known)
+        return f"sha256:{sha256(canonical(None if stands is ABSENT else stands))}"
 
     async def _take_back(self, drive: Drive, failed: StepFailedError) -> None:
         stuck = await drive.backward()

@@ -6,6 +6,9 @@ A value is JSON in which an object may be replaced by
     {$result: STEP, at: POINTER}  part of a step's result (RFC 6901; the whole without `at`)
     {$text: "Sales of {NAME}"}    text with arguments put in
     {$first: [VALUE, ..]}         the first of them that is there
+    {$only: VALUE, with: [POINTER, ..], at: POINTER}
+                                  part of the one item of a list that has all these parts; absent
+                                  when none has, or several have
 
 An argument that is absent leaves its member out. A condition is one of
 
@@ -65,9 +68,8 @@ def fill(template: JsonValue, known: Known) -> JsonValue | _Absent:
     match template:
         case dict() if template.keys() & {"$arg", "$result"} and len(template) <= len(_LOOK_UP):
             return _looked_up(template, known)
-        case {"$first": list(options)}:
-            found = (fill(option, known) for option in options)
-            return next((value for value in found if not isinstance(value, _Absent)), ABSENT)
+        case {"$first": list()} | {"$only": _}:
+            return _picked(template, known)
         case {"$text": str(text)}:
             return _NAME.sub(lambda name: str(known.arguments.get(name[1], "")), text)
         case dict():
@@ -78,6 +80,27 @@ def fill(template: JsonValue, known: Known) -> JsonValue | _Absent:
             return [v for v in items if not isinstance(v, _Absent)]
         case _:
             return template
+
+
+def _picked(template: Mapping[str, JsonValue], known: Known) -> JsonValue | _Absent:
+    match template:
+        case {"$first": list(options)}:
+            found = (fill(option, known) for option in options)
+            return next((value for value in found if not isinstance(value, _Absent)), ABSENT)
+        case _:
+            return _only(fill(template["$only"], known), template)
+
+
+def _only(items: JsonValue | _Absent, picking: Mapping[str, JsonValue]) -> JsonValue | _Absent:
+    needed = picking.get("with") or []
+    if not isinstance(needed, list):
+        raise BadValueError("`with` of $only lists JSON pointers, such as [/columns/user_id]")
+    fitting = [
+        item
+        for item in (items if isinstance(items, list) else ())
+        if not any(isinstance(at(item, str(pointer)), _Absent) for pointer in needed)
+    ]
+    return at(fitting[0], str(picking.get("at") or "")) if len(fitting) == 1 else ABSENT
 
 
 def holds(condition: JsonValue, known: Known) -> bool:

@@ -134,17 +134,16 @@ async def cancel_import(import_id: str, ctx: Here) -> dict[str, Any]:
 @operation(routes, "POST /v1/imports/{import_id}/rollback", id="rollback_import", permission=RUN,
            scope=WRITE)  # fmt: skip
 async def rollback_import(import_id: str, ctx: Here) -> dict[str, Any]:
-    """Its rows go; rows that it had overwritten come back as they were."""
+    """Its rows go, those it had overwritten come back as they were; a running one is stopped."""
     found = ctx.get("import", import_id)
     if found["state"] == "rolled_back":
         return ctx.shown(found, shown(found))
-    if found["state"] in RUNNING:
-        raise Problem("conflict", "cancel it first")
-    ended = datetime.fromisoformat(found["ended_at"])
+    # one that runs stops here: its worker looks at the state before each batch
+    ended = datetime.fromisoformat(found["ended_at"] or ctx.tx.stamp)
     if ctx.tx.now - ended > timedelta(days=ROLLBACK_DAYS):
         raise Problem("conflict", f"a rollback is possible for {ROLLBACK_DAYS} days")
     take_back(ctx.tx, found)
-    changed = ctx.tx.save(found, state="rolled_back")
+    changed = ctx.tx.save(found, state="rolled_back", ended_at=found["ended_at"] or ctx.tx.stamp)
     ctx.audit("import.rolled_back", import_id)
     ctx.track("Import Rolled Back")
     ctx.effect(import_id)
