@@ -104,7 +104,6 @@ async def _fit(data: Path, folder: Path, encoder: Encoder) -> tuple[LinearModel,
         if not w.lesson.held_out and w.lesson.meant is not None
     ]
     router = _fit_router(lists, origin)
-    print({n: w for n, w in zip(FEATURES, router.weight)})
     _show("Which tool: top 1 on the held-out part", _accuracies(worked, router))
     again = Chooser(encoder, router)
     odd = list(strangers(data, load_catalogue(folder / TOOLS)))

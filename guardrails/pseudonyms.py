@@ -13,7 +13,8 @@ from functools import lru_cache
 from importlib.resources import files
 from urllib.parse import unquote, urlsplit
 
-from guardrails.types import Redacted, Redaction
+from guardrails.masking import mask
+from guardrails.types import Redacted, Redaction, Span
 
 TOKEN = re.compile(r"<([A-Z][A-Z0-9_]*)_([1-9]\d*)(?:\.([a-z]+))?>")
 """A token: type, number within the conversation, and the part if it names one."""
@@ -48,6 +49,17 @@ def pseudonymise(original: str, redaction: Redaction, named: Callable[[str, str]
 def identity(type: str, value: str) -> str:
     """Equal for values that are the same thing: of e-mail addresses the case does not matter."""
     return f"{type}\0{value.casefold() if type == 'EMAIL_ADDRESS' else value}"
+
+
+def secret_answer(original: str, redaction: Redaction) -> Redaction:
+    """The redaction of an answer to a question for a secret: whatever was typed is one.
+
+    A password of plain words has no shape to be known by; who asked for it knows what it is.
+    """
+    start, end = len(original) - len(original.lstrip()), len(original.rstrip())
+    if start >= end or any(span.type in SECRETS for span in redaction.spans):
+        return redaction
+    return mask(original, (Span(start, end, "SECRET", 1.0),))
 
 
 def unveiled(type: str, value: str, part: str = "") -> str:

@@ -56,7 +56,7 @@ async def _denied(reply: Reply) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a reply gives: `sure` when a value is the text's own matter, not the text as it stands."""
+    """What a reply gives; `sure` when more than the text as it stands was read from it."""
 
     slots: Mapping[str, Slot]
     sure: bool

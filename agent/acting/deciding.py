@@ -17,8 +17,8 @@ from retrieval.linear import LinearModel, load_model
 
 STARTING = (
     "likeness", "share", "cosine_phrase", "cosine_title", "title_said", "said_covered",
-    "phrase_overlap", "verb", "complete", "explained", "foreign", "order", "statement", "state_read",
-    "state_write", "fact_read", "question_near", "statement_near",
+    "phrase_overlap", "verb", "complete", "explained", "foreign", "order", "statement",
+    "state_read", "state_write", "fact_read", "question_near", "statement_near",
 )  # fmt: skip
 """What the yes or no is computed from."""
 
@@ -64,7 +64,9 @@ def starting_row(act: Act, best: Candidate) -> list[float]:
 
 
 def may_start(act: Act, best: Candidate) -> bool:
-    """Whether an utterance of this kind can start the tool at all."""
+    """Whether an utterance of this kind can start the tool at all; its opposite it never does."""
+    if best.scored.features[FEATURES.index("opposite")]:
+        return False
     match act:
         case Act.HOW_TO | Act.TOLD | Act.REFUSED | Act.SOCIAL:
             return False

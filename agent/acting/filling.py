@@ -23,8 +23,8 @@ from tools.validation import FORMATS
 Choices = Mapping[str, tuple[Choice, ...]]
 """By argument."""
 SURE, LIKELY = 0.85, 0.5
-"""A first pass takes what the text names for an argument, a second what is left over. Sure is a
-value beside its name or unit, likely one that no other argument wants (scores of the extractors)."""
+"""A first pass takes what the text names for an argument, a second what is left over: sure is a
+value beside its name or unit, likely one that no other argument wants (scores of extractors)."""
 _SHARED = (Kind.ENUM, Kind.CHOICE)
 
 

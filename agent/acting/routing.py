@@ -27,7 +27,7 @@ LEXICAL = (
 EVIDENCE = ("fitting", "foreign", "complete", "explained", "plural")
 FEATURES = LEXICAL + EVIDENCE
 _MEANING, _SLIP = 0.75, 0.8
-"""What a word counts that means the same, or is one slip of the keyboard away, beside 1 for equal."""
+"""What a word counts that means the same, or is one slip of the keyboard away; equal is 1."""
 _FORGIVEN = 6
 
 

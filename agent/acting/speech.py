@@ -55,7 +55,7 @@ class Act(StrEnum):
     HOW_TO = "how_to"  # how something is done
     STATE = "state"  # a question about what is there now, of the user's own
     FACT = "fact"  # any other question
-    TOLD = "told"  # what others said, or a text shows
+    TOLD = "told"  # what others said, what a text shows, what happened
     REFUSED = "refused"  # that something shall not be done
     SOCIAL = "social"  # thanks, greetings and the like
     STATEMENT = "statement"  # everything else: a problem, a piece of news
@@ -86,9 +86,14 @@ def _asked_or_told(bare: str, hears: set[str]) -> Act:
         return Act.STATE if "own" in hears and "capability" not in hears else Act.FACT
     if _imperative(bare) or hears & {"wanted", "modal"}:
         return Act.ORDER
-    if not bare or hears & {"past", "copula"} or _long(bare):
-        return Act.STATEMENT
-    return Act.ORDER
+    return _stated(bare, hears)
+
+
+def _stated(bare: str, hears: set[str]) -> Act:
+    if "news" in hears:
+        return Act.TOLD
+    told = not bare or bool(hears & {"past", "copula"}) or _long(bare)
+    return Act.STATEMENT if told else Act.ORDER
 
 
 def _asks_how(text: str) -> bool:

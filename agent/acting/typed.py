@@ -31,6 +31,7 @@ from agent.acting.types import (
     Wish,
 )
 from agent.acting.wanted import wants
+from agent.acting.words import content
 from agent.acting.zones import zone_of
 from guardrails import Redacted
 from guardrails.labels import Integrity
@@ -38,7 +39,9 @@ from retrieval.linear import LinearModel
 from retrieval.types import Encoder
 from tools.types import Manifest
 
-_QUESTIONS = frozenset({Act.HOW_TO, Act.FACT, Act.STATE, Act.TOLD})
+_ASIDES = frozenset({Act.HOW_TO, Act.FACT, Act.STATE, Act.TOLD})
+_SHORT = 2
+"""Words of a question that is an answer all the same: "viewer, maybe?" """
 SWITCH = 0.6
 """Likeness from which an order for another tool is one, while a question is open. Higher than for a
 fresh order: most of what is said then answers the question."""
@@ -132,8 +135,10 @@ class TypedPlanner(Planner):
         other = await self._another(reply, found)
         if other is not None:
             return other
-        asks = act_of(reply.said.text, reply.words) in _QUESTIONS
-        if found is None or (asks and not found.sure) or (not found.slots and _aside(reply)):
+        act = act_of(reply.said.text, reply.words)
+        asks = act in _ASIDES and not _short(reply.said)
+        idle = act is Act.SOCIAL and found is not None and not found.sure
+        if found is None or asks or idle or (not found.slots and _aside(reply)):
             return NoAction()
         slots = {**reply.wish.slots, **found.slots}
         wish = replace(reply.wish, slots=slots, confirming=_confirmed(reply, found))
@@ -186,6 +191,10 @@ def _slots(filled: Filled, tool: Manifest) -> Mapping[str, Slot]:
         for name, found in filled.found.items()
         if found.integrity >= min(wanted[name].argument.integrity, Integrity.OPERATOR)
     }
+
+
+def _short(said: Said) -> bool:
+    return len(content(said.text)) + len(said.mentions) <= _SHORT
 
 
 def _aside(reply: Reply) -> bool:

@@ -1,4 +1,4 @@
-"""A tool's manifest -> what is wanted of each argument: its kind, its schema, whether it must be."""
+"""A manifest -> what is wanted of each argument: its kind, its schema, whether it must be."""
 
 from __future__ import annotations
 
@@ -132,28 +132,31 @@ def without_null(schema: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
 
 
 def _kind(name: str, schema: Mapping[str, JsonValue], argument: Argument) -> Kind:
+    """By what the operator says, then by the schema, then by the words of the name."""
+    told = _by_policy(schema, argument)
+    if told is not None:
+        return told
+    types, form = _types(schema), schema.get("format")
+    if "object" in types:
+        return Kind.OBJECT
+    if isinstance(form, str) and form in _FORMATS:
+        return _FORMATS[form]
+    return Kind.NUMBER if types & {"integer", "number"} else _by_words(name, schema)
+
+
+def _by_policy(schema: Mapping[str, JsonValue], argument: Argument) -> Kind | None:
     if argument.choices is not None:
         return Kind.CHOICE
     if "enum" in schema or "const" in schema:
         return Kind.ENUM
-    types = _types(schema)
-    if "boolean" in types:
+    if "boolean" in _types(schema):
         return Kind.BOOLEAN
     if argument.secret or argument.kind.endswith("_key"):
         return Kind.SECRET
-    if argument.kind in _KINDS:
-        return _KINDS[argument.kind]
-    if "object" in types:
-        return Kind.OBJECT
-    form = schema.get("format")
-    if isinstance(form, str) and form in _FORMATS:
-        return _FORMATS[form]
-    if types & {"integer", "number"}:
-        return Kind.NUMBER
-    return _by_words(name, schema, argument)
+    return _KINDS.get(argument.kind)
 
 
-def _by_words(name: str, schema: Mapping[str, JsonValue], argument: Argument) -> Kind:
+def _by_words(name: str, schema: Mapping[str, JsonValue]) -> Kind:
     pattern = schema.get("pattern")
     if isinstance(pattern, str) and _ID_PATTERN.match(pattern):
         return Kind.ID

@@ -19,6 +19,7 @@ import typer
 from rich.table import Table
 
 from embark import __version__
+from embark.cli.evaluate_tools import tools
 from embark.cli.output import ExitCode, emit, fail, note, out, settings_of
 from embark.cli.progress import watching
 from embark.indexing import Choice, open_workshop
@@ -44,6 +45,9 @@ eval_app = typer.Typer(
 @eval_app.callback()
 def _group() -> None:
     """Measure the product on questions whose answers are known."""
+
+
+eval_app.command()(tools)
 
 
 @eval_app.command()

@@ -87,7 +87,7 @@ async def run_case(
         text = await bench.held.hold(TENANT, SUBJECT, thread_id, said, bench.redactor.redact(said))
         ahead = PlannerTurn(
             text=text,
-            history=_history(turn, plan),
+            history=_history(turn),
             tools=mine,
             held=await bench.held.known(TENANT, thread_id),
             facts=_facts(case.world),
@@ -99,7 +99,7 @@ async def run_case(
     return await _outcome(case, plan, bench, thread_id)
 
 
-def _history(turn: PlannerTurn | None, plan: Plan) -> tuple[Utterance, ...]:
+def _history(turn: PlannerTurn | None) -> tuple[Utterance, ...]:
     if turn is None:
         return ()
     said = (Utterance("user", turn.text),)

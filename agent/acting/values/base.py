@@ -47,7 +47,8 @@ def named_values(search: Search, value: str) -> Iterator[re.Match[str]]:
 
 
 def _beside(search: Search, names: str, value: str) -> Iterator[re.Match[str]]:
-    after = rf"\b(?:{names})\b\s*(?:name\s*)?(?:is|=|:|to|of|called|named|should be|at|on)?\s*[:=]?\s*[\"'`]?({value})"
+    joint = r"(?:is|=|:|to|of|called|named|should be|at|on)?"
+    after = rf"\b(?:{names})\b\s*(?:name\s*)?{joint}\s*[:=]?\s*[\"'`]?({value})"
     yield from re.finditer(after, search.said.text, re.IGNORECASE)
     if search.want.kind in (Kind.NAME, Kind.TEXT):
         before = rf"\b(?:the|a|an|our|my|der|die|das)\s+[\"'`]?({value})[\"'`]?\s+(?:{names})\b"

@@ -18,7 +18,7 @@ from guardrails.labels import Integrity
 
 _EXACT, _SYNONYM, _TYPO, _SHOWN = 1.0, 0.9, 0.7, 0.8
 _ONE_TYPO, _TWO_TYPOS = 5, 9
-"""Letters from which one slip of the keyboard, or two, are forgiven: shorter words are near others."""
+"""Letters from which one slip of the keyboard, or two, are forgiven."""
 _WINDOW = 16
 """Characters between the words of a member that are said apart."""
 _OPTIONS = re.compile(r",\s*(?:or\s+)?|\s+or\s+")
@@ -91,7 +91,7 @@ def _told(search: Search, member: JsonValue) -> list[str]:
     options = [o for o in _OPTIONS.split(ask.rsplit(":", 1)[-1].strip()) if o.strip()]
     if len(options) != len(members) or member not in members:
         return []
-    words = [w for w in re.findall(r"[^\W_]+", options[members.index(member)].lower())]
+    words = re.findall(r"[^\W_]+", options[members.index(member)].lower())
     kept = [w for w in words if w not in _GENERAL and not w.isdigit()]
     return [kept[0]] if kept else []
 

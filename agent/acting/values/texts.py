@@ -39,6 +39,7 @@ _LEADS = frozenset(
     ]
 )
 _ID = r"[A-Za-z0-9][\w.-]{0,63}"
+_NUMBERED = rf"(?=[\w.-]*\d){_ID}"
 _ENDING = re.compile(r"[\s.,;:!?]+$")
 
 
@@ -93,7 +94,7 @@ def _cleaned(text: str, at: tuple[int, int], score: float) -> Found | None:
 def _whole(search: Search) -> tuple[Found, ...]:
     """An answer as it stands, without "it is" before it."""
     text = re.sub(
-        r"^\s*(?:it(?:'s| is| should be)|call it|name it|(?:the )?\w+ is|let'?s (?:call it|use))\s+",
+        r"^\s*(?:it(?:'s| is| should be)|call it|name it|(?:the )?\w+ is|let'?s call it)\s+",
         "",
         search.bare,
         flags=re.IGNORECASE,
@@ -124,17 +125,16 @@ class Ids(Extractor):
         noun = "|".join(
             re.escape(w) for w in of_name(search.want.name).split() if w not in ("id", "ids")
         )
-        pattern = rf"\b(?:{noun or 'id'})s?\s*(?:ids?|numbers?|no\.?|nr\.?)?\s*[:#=]?\s*#?((?=[\w.-]*\d){_ID}(?:(?:\s*,\s*|\s+and\s+)#?(?=[\w.-]*\d){_ID})*)"
+        more = rf"(?:(?:\s*,\s*|\s+and\s+)#?{_NUMBERED})*"
+        named = rf"\b(?:{noun or 'id'})s?\s*(?:ids?|numbers?|no\.?|nr\.?)?"
+        pattern = rf"{named}\s*[:#=]?\s*#?({_NUMBERED}{more})"
         found = []
         for match in re.finditer(pattern, text, re.IGNORECASE):
-            for each in re.finditer(rf"(?=[\w.-]*\d){_ID}", match[1]):
+            for each in re.finditer(_NUMBERED, match[1]):
                 at = (match.start(1) + each.start(), match.start(1) + each.end())
                 found.append(Found(each[0].rstrip("."), (at,)))
         if not found and search.said.answers:
-            found = [
-                Found(m[0].rstrip("."), (m.span(),))
-                for m in re.finditer(rf"(?=[\w.-]*\d){_ID}", text)
-            ]
+            found = [Found(m[0].rstrip("."), (m.span(),)) for m in re.finditer(_NUMBERED, text)]
         return tuple(f for f in found if search.taken.free(*f.places[0]))
 
 
@@ -143,6 +143,9 @@ class Texts(Extractor):
 
     @override
     def find(self, search: Search) -> tuple[Found, ...]:
+        part = LinkParts().find(search)
+        if part:
+            return part
         named = [
             f
             for m in named_values(search, r"[^\s,;!?\"'`<>]{1,200}")

@@ -1,4 +1,4 @@
-"""Values that the user typed and that are held: e-mail addresses, keys, passwords, parts of URLs."""
+"""Values that the user typed and that are held: addresses, keys, passwords, parts of links."""
 
 from __future__ import annotations
 
