@@ -132,8 +132,9 @@ class JournalContract:
     @pytest.mark.parametrize("link", ["parent", "undoes"])
     async def test_a_link_leads_to_an_action_of_the_tenant(self, bench: Bench, link: str) -> None:
         theirs = await bench.journal.propose(new(who=EVE))
+        wanted = new(parent=theirs.id) if link == "parent" else new(undoes=theirs.id)
         with pytest.raises(UnknownActionError):
-            await bench.journal.propose(new(**{link: theirs.id}))
+            await bench.journal.propose(wanted)
 
     async def test_a_card_is_kept_as_it_was_shown(self, bench: Bench) -> None:
         action = await pending(bench.journal)
@@ -270,6 +271,18 @@ class JournalContract:
         with pytest.raises(ApprovalError) as caught:
             await bench.journal.approve(action, yes(action, "bob"), last=True)
         assert caught.value.code == "wrong_person"
+
+    async def test_what_was_decided_is_not_shown_again(self, bench: Bench) -> None:
+        ready = await approved(bench.journal)
+        await bench.journal.refuse(await pending(bench.journal), DENIED, "ada")
+        with pytest.raises(IllegalMoveError, match="too late"):
+            await bench.journal.present(ready, CARD)
+        assert (await bench.journal.action("acme", ready.id)).state is State.APPROVED
+
+    async def test_a_denial_takes_the_place_of_an_approval(self, bench: Bench) -> None:
+        action = await approved(bench.journal)
+        await bench.journal.refuse(action, DENIED, "ada")
+        assert await bench.journal.approvals("acme", action.id) == ()
 
     async def test_policy_approves_reads_and_what_was_allowed_for_good(self, bench: Bench) -> None:
         async def automatic(tier: Tier) -> State:

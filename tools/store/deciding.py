@@ -101,6 +101,8 @@ def present(book: Book, action: Action, card: Card) -> Action:
     entry = locked(book, who.tenant, action.id)
     if entry.state is State.PENDING:
         return entry.action
+    if entry.state is not State.PROPOSED:
+        raise IllegalMoveError(f"{action.id} is {entry.state}, too late to show it")
     now = rows.now()
     pending = Found(who.tenant, who.subject, (State.PENDING,))
     cards = [card for card in rows.find(pending) if card.action.expires > now]

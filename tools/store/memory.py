@@ -148,8 +148,8 @@ class MemoryRows:
     def approvals(self, tenant: str, action_id: str) -> tuple[Approval, ...]:
         return tuple(
             approval
-            for (owner, of, _), approval in self._all.approvals.items()
-            if (owner, of) == (tenant, action_id)
+            for key, approval in self._all.approvals.items()
+            if key[:2] == (tenant, action_id) and key not in self._all.denials
         )
 
     def add_approval(self, approval: Approval, entry: Entry) -> bool:

@@ -126,7 +126,9 @@ class Rows(Protocol):
         """Whether this person had not decided on it before."""
         ...
 
-    def deny(self, entry: Entry, by: str, now: datetime) -> None: ...
+    def deny(self, entry: Entry, by: str, now: datetime) -> None:
+        """A denial takes the place of the same person's approval."""
+        ...
 
     def consume(self, entry: Entry, now: datetime) -> int:
         """Approvals of this action and digest that are not used: used now. How many."""

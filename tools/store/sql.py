@@ -147,7 +147,6 @@ class SqlRows:
         return self._connection.execute(st.DECIDE[self._dialect], row).first() is not None
 
     def deny(self, entry: Entry, by: str, now: datetime) -> None:
-        """A denial takes the place of the same person's yes."""
         row = self._decision(entry, by, now) | {
             "id": f"{entry.action.id}/{by}",
             "digest": entry.action.digest,
