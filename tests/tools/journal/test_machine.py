@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 from typing_extensions import override
 
-from tests.contracts.journal import check_chain, payload
+from tests.contracts.journal_bench import check_chain, payload
 from tests.tools.journal.making import (
     CARD,
     DONE,

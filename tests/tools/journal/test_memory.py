@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.contracts.journal import Bench, JournalContract
+from tests.contracts.journal import JournalContract
+from tests.contracts.journal_bench import Bench
 from tests.tools.journal.making import (
     FAILED,
     Hands,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, inspect, text, update
 
-from tests.contracts.journal import Bench, JournalContract, check_chain
+from tests.contracts.journal import JournalContract
+from tests.contracts.journal_bench import Bench, check_chain
 from tests.tools.journal.databases import POSTGRES, postgres, postgres_schema, sqlite
 from tests.tools.journal.making import (
     ADA,
