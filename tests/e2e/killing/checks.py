@@ -16,7 +16,7 @@ from tools.journal import RECEIPTED, Action, Journal, Receipt, State
 TENANT = "t"
 ALL = 10**6
 ONCE = "do_o"
-HELD_BACK_S = 2.0
+HELD_BACK_S = 1.5
 """For how long the loop's workers hold back an unknown one, `surface_s`."""
 
 
