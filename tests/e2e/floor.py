@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from agent.acting.scripted import ScriptedPlanner
 from embark.acting import Hands, open_hands
 from embark.layers import load_settings
+from embark.settings import Settings
 from tests.harbor.running import ROOT, Harbor
 from tools.acting import Decision, Request
 from tools.canonical import new_id
@@ -61,6 +62,10 @@ class Floor:
         decision = Decision(card.id, card.digest, "approve", person)
         return await self.hands.acting.desk.decide(card.who.tenant, decision)
 
+    async def action(self, action: Action) -> Action:
+        """As the journal has it now."""
+        return await self.hands.journal.action(action.who.tenant, action.id)
+
     async def end(self, action: Action, within_s: float = 30.0) -> Action:
         """Performed, and waited for."""
         return await self.hands.acting.desk.perform(action.who.tenant, action.id, within_s)
@@ -73,7 +78,7 @@ class Floor:
             if found.ended and found.state is not State.UNKNOWN:
                 return found
             await asyncio.sleep(0.1)
-        return await self.hands.journal.action(action.who.tenant, action.id)
+        return await self.action(action)
 
     async def do(
         self, tool: str, arguments: Mapping[str, JsonValue], role: str = "owner"
@@ -89,10 +94,8 @@ class Floor:
         )
 
 
-@asynccontextmanager
-async def open_floor(harbor: Harbor, folder: Path, **more: Any) -> AsyncIterator[Floor]:
-    """With its worker; `more` are settings by dotted name, dots written as two underscores."""
-    url = harbor.base_url
+def floor_settings(url: str, folder: Path, **more: Any) -> Settings:
+    """`more` are settings by dotted name, dots written as two underscores."""
     flags: dict[str, JsonValue] = {
         "data_dir": str(folder),
         "actions.private_hosts": [url.removeprefix("http://")],
@@ -100,12 +103,23 @@ async def open_floor(harbor: Harbor, folder: Path, **more: Any) -> AsyncIterator
         "identity.url": f"{url}/v1/me",
         **{name.replace("__", "."): value for name, value in more.items()},
     }
-    settings = load_settings(CONFIG, flags).settings
+    return load_settings(CONFIG, flags).settings
+
+
+@asynccontextmanager
+async def open_floor(
+    harbor: Harbor, folder: Path, *, working: bool = True, **more: Any
+) -> AsyncIterator[Floor]:
+    """With its worker, unless another process works; `more` as `floor_settings` has it."""
+    settings = floor_settings(harbor.base_url, folder, **more)
     told: list[OutboxRow] = []
 
     async def tell(row: OutboxRow) -> bool:
         told.append(row)
         return True
 
-    async with open_hands(settings, ScriptedPlanner()) as hands, hands.at_work(tell):
+    async with AsyncExitStack() as closing:
+        hands = await closing.enter_async_context(open_hands(settings, ScriptedPlanner()))
+        if working:
+            await closing.enter_async_context(hands.at_work(tell))
         yield Floor(hands, harbor, told)

@@ -76,7 +76,7 @@ CASES = {
     "postgresql": Case(
         "connect_data",
         {"source": "postgresql", **credentials()},
-        ("create_connection", "check_connection", "discover_connection", "start_import"),
+        ("create_connection", "discover_connection"),
         undo_operations=("rollback_import", "delete_connection"),
     ),
     "stripe": Case(
@@ -91,7 +91,7 @@ CASES = {
     "hubspot": Case(
         "connect_data",
         {"source": "hubspot", "authorization_code": "pat-eu1-1234"},
-        ("create_connection", "check_connection"),
+        ("create_connection",),
     ),
     "team": Case(
         "invite_team",

@@ -167,6 +167,16 @@ async def _undone(floor: Floor, run: Run, done: Action, before: dict[str, Any]) 
     undone = await floor.settled(approved)
     floor.harbor.no_faults()
     left = differences(before, live(floor.harbor.state()))
+    if run.undoing and run.fault == "403":
+        return _told_what_is_left(undone, left)
     if undone.state is State.SUCCEEDED and not left:
         return []
     return [f"undo {undone.state.value} {undone.reason} {undone.detail} left {left}"]
+
+
+def _told_what_is_left(undone: Action, left: list[str]) -> list[str]:
+    """Who may not take a step back hears which one it is; nothing is silently half undone."""
+    still = dict(undone.result).get("still_there")
+    if undone.state is State.FAILED and still and left:
+        return []
+    return [f"undo without the right: {undone.state.value} {undone.reason}, told {still}, {left}"]

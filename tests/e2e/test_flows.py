@@ -57,3 +57,20 @@ async def test_no_fault_on_any_step_loses_or_doubles_anything(
 
     assert [v for v in verdicts if v.wrong] == []
     assert len(verdicts) == len(case.operations) * len(FAULTS)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.undo_operations])
+async def test_an_answer_lost_while_undoing_changes_nothing(
+    harbors: list[Harbor], tmp_path: Path, name: str
+) -> None:
+    case = CASES[name]
+    faults = ("403", "drop_after_effect")
+    runs = [
+        Run(name, case, operation, fault, undoing=True)
+        for operation in case.undo_operations
+        for fault in faults
+    ]
+    verdicts = await over(harbors, runs, tmp_path)
+
+    assert [v for v in verdicts if v.wrong] == []
+    assert len(verdicts) == len(case.undo_operations) * len(faults)

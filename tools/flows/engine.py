@@ -8,10 +8,10 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from tools.canonical import canonical, sha256
-from tools.flows.definition import FlowDefinition
+from tools.flows.definition import FlowDefinition, Reading
 from tools.flows.drive import Drive, FlowParts, StepFailedError, filled, may_run, read
 from tools.flows.values import ABSENT, Known, fill
-from tools.tool import PartialError, RejectedError, Tool
+from tools.tool import BusyError, PartialError, PostponedError, RejectedError, Tool
 from tools.types import Attempt, Done, EffectClass, Manifest, Principal, Target, ToolCall
 
 UNDO = ".undo"
@@ -43,9 +43,18 @@ class FlowTool:
         steps = tuple(s.title for s in self._flow.steps if may_run(s, known))
         if self._flow.look is None:
             return Target(steps=steps, notes=self._flow.notes)
-        seen = await read(self._parts, self._flow.look, known, who)
+        seen = await self._seen(self._flow.look, known, who)
         state = seen if isinstance(seen, dict) else {"found": seen}
         return Target(state=state, steps=steps, notes=self._flow.notes)
+
+    async def _seen(self, reading: Reading, known: Known, who: Principal) -> JsonValue:
+        try:
+            return await read(self._parts, reading, known, who)
+        except StepFailedError as refused:
+            raise RejectedError(refused.code, refused.detail) from refused
+        except PostponedError as later:
+            wait_s = (later.until - self._parts.clock()).total_seconds()
+            raise BusyError(later.code, later.detail, max(wait_s, 0.0)) from later
 
     async def run(self, call: ToolCall, who: Principal, attempt: Attempt) -> Done:
         drive = Drive(self._flow, self._parts, who, attempt.action_id)

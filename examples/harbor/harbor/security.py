@@ -256,7 +256,8 @@ async def require_sso(body: Required, ctx: Here) -> dict[str, Any]:
     return ctx.shown(changed, _public(changed["sso"]))
 
 
-@operation(routes, "POST /v1/sso/restore", id="restore_sso", permission=SECURITY)
+@operation(routes, "POST /v1/sso/restore", id="restore_sso", permission=SECURITY,
+           idempotent=True)  # fmt: skip
 async def restore_sso(ctx: Here) -> dict[str, Any]:
     """Back to the configuration before the last change."""
     settings = _settings(ctx)
@@ -380,6 +381,8 @@ async def require_mfa(body: MfaRequirement, ctx: Here) -> dict[str, Any]:
     wanted = ctx.request.headers.get("if-match")
     if wanted not in (None, "*", settings.etag):
         raise Problem("HBR-701", "read it again and decide anew")
+    if settings["mfa"] == body.model_dump():
+        return ctx.shown(settings, dict(settings["mfa"]))
     changed = ctx.tx.save(settings, mfa=body.model_dump())
     ctx.audit("mfa.requirement_changed", str(body.required))
     ctx.effect(f"{body.required}:{body.grace_days}")
