@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,9 +78,13 @@ def sentence(text: str, *sources: int) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class ScriptedProvider:
-    """Plays one script for every request; `requests` keeps their bodies."""
+    """Plays one script for every request; `requests` keeps their bodies.
+
+    With `reply` the script is made of the request, as by a model that listens.
+    """
 
     script: Sequence[Line]
+    reply: Callable[[dict[str, Any]], Sequence[Line]] | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
     base_url: str = ""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -91,23 +95,24 @@ class ScriptedProvider:
         assert task is not None
         self.serving.add(task)
         try:
-            self.requests.append(await _request(reader))
-            await self._play(writer)
+            request = await _request(reader)
+            self.requests.append(request)
+            await self._play(writer, self.reply(request) if self.reply else self.script)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client went away, as it may
         finally:
             writer.close()
 
-    async def _play(self, writer: asyncio.StreamWriter) -> None:
-        if isinstance(self.script[0], Fail):
-            _fail(writer, self.script[0])
+    async def _play(self, writer: asyncio.StreamWriter, script: Sequence[Line]) -> None:
+        if isinstance(script[0], Fail):
+            _fail(writer, script[0])
             await writer.drain()
             return
         writer.write(
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
             b"connection: close\r\ntransfer-encoding: chunked\r\n\r\n"
         )
-        for line in self.script:
+        for line in script:
             if isinstance(line, Cut):
                 writer.transport.abort()
                 return
