@@ -21,6 +21,7 @@ from embark.tool_parts import open_desk, open_tools
 from tools.acting import BadCallError, Decision, Desk, Request
 from tools.approvals import effective_tier
 from tools.canonical import new_id
+from tools.flows import FlowFileError, flow_problems, read_flows
 from tools.journal import Action, JournalError, State
 from tools.lint import Finding, lint
 from tools.preview import render
@@ -116,7 +117,7 @@ def lint_tools(
     strict: Annotated[bool, typer.Option(help="Warnings count as errors.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Hold the policy file against the documents; exit 1 when something is wrong."""
+    """Hold policy file and flows against the documents; exit 1 when something is wrong."""
     findings = asyncio.run(_findings(settings_of(ctx), file))
     bad = [f for f in findings if strict or f.level == "error"]
     if as_json:
@@ -140,7 +141,25 @@ def _finding(finding: Finding) -> dict[str, str]:
 async def _findings(settings: Settings, file: Path | None) -> list[Finding]:
     async with open_tools(settings, file) as tools:
         unfit = [Finding("error", p.where, p.tool, p.message) for p in tools.opened.problems]
-        return [*unfit, *lint(tools.file, tools.opened.by_key)]
+        found = [*unfit, *lint(tools.file, tools.opened.by_key)]
+        return found if file is not None else [*found, *_of_flows(settings, tools.registry)]
+
+
+def _of_flows(settings: Settings, registry: Registry) -> list[Finding]:
+    """Mistakes of the flow files, and what they ask of tools that is not so."""
+    folder = settings.actions.flows
+    if folder is None:
+        return []
+    try:
+        flows = read_flows(folder)
+    except FlowFileError as mistakes:
+        return [Finding("error", str(folder), "flows", problem) for problem in mistakes.problems]
+    files = {flow.flow: f"{folder / flow.flow}.yaml" for flow in flows}
+    problems = (problem.partition(": ") for problem in flow_problems(flows, registry))
+    return [
+        Finding("error", files[place.partition(".")[0]], place, message)
+        for place, _, message in problems
+    ]
 
 
 class _Try(NamedTuple):

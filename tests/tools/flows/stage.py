@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
+from typing_extensions import override
 
 from tests.tools.acting.floor import ANA, Floor, yes
 from tests.tools.twins import RIGHT, Shop, ShopTool, manifest
@@ -64,6 +66,42 @@ class ShopReader:
         return None
 
 
+class StepTool(ShopTool):
+    """Answers a repeated call as it answered the first one, undo included. Faults are met on the
+    way there, `back` on the way back."""
+
+    def __init__(self, shop: Shop, told: Manifest, faults: Iterable[str] = ()) -> None:
+        super().__init__(shop, told, faults)
+        self.back: deque[str] = deque()
+        self._earlier: dict[str, JsonValue] = {}
+
+    @override
+    async def run(self, call: ToolCall, who: Principal, attempt: Attempt) -> Done:
+        there = self.faults
+        self.faults = there if call.arguments.get("value") == "new" else self.back
+        try:
+            return await super().run(call, who, attempt)
+        finally:
+            self.faults = there
+
+    @override
+    def _effect(self, call: ToolCall, attempt: Attempt) -> Done:
+        name = str(call.arguments["name"])
+        self._earlier.setdefault(attempt.action_id, self.shop.items.get(name))
+        return self._remembered(super()._effect(call, attempt), call, attempt)
+
+    @override
+    async def read_back(self, call: ToolCall, who: Principal, attempt: Attempt) -> Done | None:
+        done = await super().read_back(call, who, attempt)
+        ours = attempt.action_id in self._earlier
+        return self._remembered(done, call, attempt) if done and ours else done
+
+    def _remembered(self, done: Done, call: ToolCall, attempt: Attempt) -> Done:
+        before = self._earlier[attempt.action_id]
+        undo = replace(call, arguments={"name": call.arguments["name"], "value": before})
+        return replace(done, undo=undo)
+
+
 def step(name: str, **more: object) -> dict[str, object]:
     """Sets an item of that name by the tool of that name."""
     return {"id": name, "title": f"Set {name}", "do": name, "with": {"name": name, "value": "new"},
@@ -94,7 +132,7 @@ class Stage:
         self.reader = ShopReader(self.shop, self.reading_faults)
         self.floor.shelf.put(self.reader)
         self.tools = {
-            name: ShopTool(
+            name: StepTool(
                 self.shop,
                 manifest(name, Tier.R2, self.effects.get(name, EffectClass.KEYED)),
                 self.faults.get(name, ()),
