@@ -21,6 +21,8 @@ STARTING = (
     "state_read", "state_write", "fact_read", "question_near", "statement_near",
 )  # fmt: skip
 """What the yes or no is computed from."""
+PHRASED = 0.8
+"""Overlap from which a question is one of the tool's own phrases ("does SSO work?")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Thresholds:
     """
 
     start: float = 0.5
+    reading: float = 0.4  # a question, for a tool that only reads: nothing can go wrong
     statement: float = 0.85  # "our key leaked": nobody asked for anything
     nearest: float = 0.3  # likeness from which a tool is named when nothing can be done
     offer: float = 0.45  # likeness
@@ -72,7 +75,10 @@ def may_start(act: Act, best: Candidate) -> bool:
             return False
         case Act.FACT:
             return best.manifest.reads_only
-        case Act.ORDER | Act.STATE | Act.STATEMENT:
+        case Act.STATE:
+            wording = best.scored.features[FEATURES.index("phrase_overlap")]
+            return best.manifest.reads_only or wording >= PHRASED
+        case Act.ORDER | Act.STATEMENT:
             return True
 
 
@@ -90,12 +96,18 @@ def decide(
 ) -> Decision:
     if not candidates:
         return Decision(asked=act is Act.ORDER)
-    least = at.statement if act is Act.STATEMENT else at.start
     for best in _leading(act, candidates):
-        if may_start(act, best) and model.probability(starting_row(act, best)) >= least:
+        sure = model.probability(starting_row(act, best))
+        if may_start(act, best) and sure >= _least(act, best, at):
             return Decision(best)
     near = tuple(c for c in candidates[:3] if c.scored.likeness >= at.nearest)
     return Decision(asked=act is Act.ORDER, near=near)
+
+
+def _least(act: Act, best: Candidate, at: Thresholds) -> float:
+    if act is Act.STATEMENT:
+        return at.statement
+    return at.reading if act in (Act.STATE, Act.FACT) and best.manifest.reads_only else at.start
 
 
 def _leading(act: Act, candidates: Sequence[Candidate]) -> list[Candidate]:
