@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from tools.canonical import canonical, sha256
 from tools.flows.definition import FlowDefinition, Reading
 from tools.flows.drive import Drive, FlowParts, StepFailedError, filled, may_run, read
-from tools.flows.values import ABSENT, Known, fill
+from tools.flows.values import Known
 from tools.tool import BusyError, PartialError, PostponedError, RejectedError, Tool
 from tools.types import Attempt, Done, EffectClass, Manifest, Principal, Target, ToolCall
 
@@ -79,8 +79,8 @@ class FlowTool:
         """What the receipt says was brought about, without saying what it is."""
         if self._flow.commits_to is None:
             return flow_action
-        stands = fill(self._flow.commits_to, known)
-        return f"sha256:{sha256(canonical(None if stands is ABSENT else stands))}"
+        stands = filled({"stands": self._flow.commits_to}, known).get("stands")
+        return f"sha256:{sha256(canonical(stands))}"
 
     async def _take_back(self, drive: Drive, failed: StepFailedError) -> None:
         stuck = await drive.backward()

@@ -19,7 +19,7 @@ An argument that is absent leaves its member out. A condition is one of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -68,10 +68,19 @@ def fill(template: JsonValue, known: Known) -> JsonValue | _Absent:
     match template:
         case dict() if template.keys() & {"$arg", "$result"} and len(template) <= len(_LOOK_UP):
             return _looked_up(template, known)
-        case {"$first": list()} | {"$only": _}:
-            return _picked(template, known)
+        case {"$first": list(options)}:
+            return _first(options, known)
+        case dict() if "$only" in template:
+            return _only(fill(template["$only"], known), template)
         case {"$text": str(text)}:
             return _NAME.sub(lambda name: str(known.arguments.get(name[1], "")), text)
+        case _:
+            return _inside(template, known)
+
+
+def _inside(template: JsonValue, known: Known) -> JsonValue:
+    """Members and items looked up one by one."""
+    match template:
         case dict():
             filled = {name: fill(inner, known) for name, inner in template.items()}
             return {name: v for name, v in filled.items() if not isinstance(v, _Absent)}
@@ -82,13 +91,9 @@ def fill(template: JsonValue, known: Known) -> JsonValue | _Absent:
             return template
 
 
-def _picked(template: Mapping[str, JsonValue], known: Known) -> JsonValue | _Absent:
-    match template:
-        case {"$first": list(options)}:
-            found = (fill(option, known) for option in options)
-            return next((value for value in found if not isinstance(value, _Absent)), ABSENT)
-        case _:
-            return _only(fill(template["$only"], known), template)
+def _first(options: Sequence[JsonValue], known: Known) -> JsonValue | _Absent:
+    found = (fill(option, known) for option in options)
+    return next((value for value in found if not isinstance(value, _Absent)), ABSENT)
 
 
 def _only(items: JsonValue | _Absent, picking: Mapping[str, JsonValue]) -> JsonValue | _Absent:
