@@ -21,6 +21,7 @@ _ONE_TYPO, _TWO_TYPOS = 5, 9
 """Letters from which one slip of the keyboard, or two, are forgiven."""
 _WINDOW = 16
 """Characters between the words of a member that are said apart."""
+_CLAUSE = re.compile(r"[,;:.!?]")
 _OPTIONS = re.compile(r",\s*(?:or\s+)?|\s+or\s+")
 _GENERAL = frozenset(
     [
@@ -164,7 +165,8 @@ def _denied(said: Said, search: Search, found: Found) -> bool:
     """`not admin`, `without Stripe`."""
     if not found.places:
         return False
-    before = said.before(found.places[0][0], 2)
+    clause = _CLAUSE.split(said.text[: found.places[0][0]])[-1]
+    before = " ".join(clause.lower().split()[-2:])
     denied = search.words.hear["not"].search(before) is not None
     return denied and not before.endswith(("only", "just"))
 

@@ -94,7 +94,7 @@ def _score(search: Search, amount: Amount, named: list[tuple[int, int]]) -> floa
         return 0.5 if amount.unit == "%" else 0.3
     lone = search.words.units.numbers.get(search.said.text[amount.start : amount.end].lower())
     if lone is not None and not search.said.answers:
-        return 0.0 if lone <= 1 else 0.3  # "a", "one"
+        return 0.0 if lone <= 1 else 0.6  # "a", "one"
     return 0.6
 
 
