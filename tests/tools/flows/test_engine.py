@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.tools.flows.stage import Stage, flow, step
+from tools.canonical import canonical, sha256
 from tools.journal import IllegalMoveError, State
-from tools.tool import ForbiddenError, UncertainError
+from tools.tool import BusyError, ForbiddenError, RejectedError, UncertainError
 
 
 def rule(then: str, code: str = "not_allowed", **more: object) -> dict[str, object]:
@@ -234,3 +235,26 @@ async def test_a_step_of_a_higher_tier_than_the_flow_is_not_covered() -> None:
 
     assert (await stage.run()).reason == "not_covered"
     assert stage.there() == {}
+
+
+async def test_the_receipt_commits_to_what_stands_in_the_end() -> None:
+    policy: dict[str, object] = {"commits_to": {"at": {"$result": "a", "at": "/value"}}}
+    one, same = Stage(flow(step("a"), **policy)), Stage(flow(step("a"), **policy))
+    other = Stage(flow(step("a", **{"with": {"name": "a", "value": "else"}}), **policy))
+    references = [(await stage.run()).effect_ref for stage in (one, same, other)]
+
+    assert references[0] == references[1] == f"sha256:{sha256(canonical({'at': 'new'}))}"
+    assert references[2] != references[0]
+
+
+async def test_a_look_that_is_refused_or_silent_is_told_as_such() -> None:
+    seen: dict[str, object] = {"look": {"do": "read_item"}}
+    refused = Stage(flow(step("a"), **seen), reading_faults=[ForbiddenError("no_right")])
+    with pytest.raises(RejectedError, match="no_right"):
+        await refused.approved()
+
+    silent = Stage(flow(step("a"), **seen), reading_faults=[UncertainError("lost")] * 9)
+    with pytest.raises(BusyError) as busy:
+        await silent.approved()
+    assert busy.value.retry_after_s is not None
+    assert busy.value.retry_after_s > 1

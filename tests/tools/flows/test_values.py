@@ -110,3 +110,28 @@ def test_a_pointer_finds_every_member(value: dict[str, JsonValue]) -> None:
     for name, inner in value.items():
         assert at(value, "/" + name.replace("~", "~0").replace("/", "~1")) == inner
     assert at(value, "/nobody-has-this-name") is ABSENT
+
+
+TABLES: JsonValue = [
+    {"name": "people", "columns": {"name": "text"}},
+    {"name": "clicks", "columns": {"event": "text", "user_id": "text"}},
+]
+
+
+@pytest.mark.parametrize(
+    ("tables", "needed", "found"),
+    [
+        (TABLES, ["/columns/event"], "clicks"),
+        (TABLES, ["/columns/price"], ABSENT),
+        (TABLES, [], ABSENT),
+        ([], ["/columns/event"], ABSENT),
+        ("none", ["/columns/event"], ABSENT),
+    ],
+)
+def test_only_picks_what_is_unambiguous(
+    tables: JsonValue, needed: list[JsonValue], found: object
+) -> None:
+    known = Known({}, {"tables": tables})
+    picking: JsonValue = {"$only": {"$result": "tables"}, "with": needed, "at": "/name"}
+
+    assert fill(picking, known) == found
