@@ -35,11 +35,10 @@ from evals.planner_data import Lesson, bfcl, cases, dialogues, metatool, strange
 from evals.suites.tools import Case, World
 from evals.suites.tools_catalogue import TOOLS, load_catalogue
 from evals.suites.tools_running import SUBJECT, TENANT, WorldLookup
-from guardrails import Redacted
 from guardrails.patterns import PatternRedactor
 from retrieval.encoder import load_encoder
 from retrieval.linear import LinearModel
-from retrieval.types import Encoder, Vector
+from retrieval.types import Encoder
 from tools.held_memory import MemoryHeldValues
 from tools.vault_memory import MemoryVault
 
@@ -83,7 +82,7 @@ def main(
     """Fit both models and print how they do on the part that was held out."""
     with TemporaryDirectory() as cache:
         encoder = load_encoder(cache=Path(cache))
-        router, starter = asyncio.run(_fit(data, cases_, Remembering(encoder)))
+        router, starter = asyncio.run(_fit(data, cases_, encoder))
     if out is not None:
         for name, model in (("router", router), ("starter", starter)):
             (out / f"{name}.json").write_bytes(model.to_json() + b"\n")
@@ -111,25 +110,6 @@ async def _fit(data: Path, folder: Path, encoder: Encoder) -> tuple[LinearModel,
     starter = _starter(judged, origin)
     _show("Whether to start: on the held-out part", _starts(judged, starter))
     return router, starter
-
-
-class Remembering:
-    """An encoder that encodes each text once: the same tools come with many requests."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self._known: dict[str, Vector] = {}
-        self.fingerprint = encoder.fingerprint
-        self.dimension = encoder.dimension
-
-    def encode_query(self, text: Redacted) -> Vector:
-        return np.asarray(self.encode_passages([text])[0], dtype=np.float32)
-
-    def encode_passages(self, texts: Sequence[Redacted]) -> Vector:
-        new = list(dict.fromkeys(text for text in texts if text not in self._known))
-        if new:
-            self._known |= dict(zip(new, self._encoder.encode_passages(new), strict=True))
-        return np.array([self._known[text] for text in texts])
 
 
 def _fit_router(lists: Sequence[Ranked], origin: dict[str, object]) -> LinearModel:

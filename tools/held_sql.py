@@ -24,6 +24,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
 )
 from sqlalchemy.exc import IntegrityError
 
@@ -39,6 +40,7 @@ from tools.vault import Vault
 VERSION = 1
 TRIES = 5
 """Writers of one conversation that may come in between before a turn gives up."""
+_LOCK = 0x68656C64  # one process at a time makes the table
 metadata = MetaData()
 
 held_value = Table(
@@ -66,6 +68,8 @@ class HeldSchemaError(RuntimeError):
 def prepare(engine: Engine) -> None:
     """Makes the table where it is missing. Raises HeldSchemaError."""
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":  # SQLite's transactions wait for one another
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         if not inspect(connection).has_table(held_version.name):
             metadata.create_all(connection)
             connection.execute(insert(held_version).values(version=VERSION))
@@ -125,14 +129,14 @@ class SqlHeldValues:
         tenant, subject, thread_id = place
         stored = self._stored(tenant, thread_id)
         naming = Naming(stored, lambda plain: self._vault.mac(tenant, subject, plain.encode()))
-        text = pseudonymise(original, redaction, naming)
+        said = pseudonymise(original, redaction, naming)
         rows = [
             self._row(place, len(stored) + at, *each) for at, each in enumerate(naming.fresh, 1)
         ]
         if rows:
             with self._engine.begin() as connection:
                 connection.execute(insert(held_value), rows)
-        return text
+        return said
 
     def _row(
         self, place: tuple[str, str, str], ordinal: int, held: Held, mac: str, value: str

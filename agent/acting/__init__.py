@@ -1,5 +1,7 @@
 """text -> tool and slots -> one question at a time -> a complete call; it proposes, never acts."""
 
+from agent.acting.awaiting import answers_with_secret
+from agent.acting.lookup import KnownLookup
 from agent.acting.types import (
     AskFor,
     CannotDo,
@@ -21,6 +23,7 @@ __all__ = [
     "CannotDo",
     "Choice",
     "Dropped",
+    "KnownLookup",
     "Lookup",
     "NoAction",
     "Plan",
@@ -30,4 +33,5 @@ __all__ = [
     "Ready",
     "Slot",
     "Wish",
+    "answers_with_secret",
 ]

@@ -24,6 +24,7 @@ from agent.acting.routing import (
 )
 from agent.acting.said import Said
 from agent.acting.types import Choice, Lookup
+from agent.acting.vectors import TextVectors
 from agent.acting.wanted import Kind, Want, required, wants
 from agent.acting.words import lexicon
 from retrieval.linear import LinearModel
@@ -56,6 +57,7 @@ class Chooser:
 
     def __init__(self, encoder: Encoder, model: LinearModel | None = None) -> None:
         self._encoder = encoder
+        self._vectors = TextVectors(encoder)
         self._model = model or shipped_model()
         self._profiles: OrderedDict[tuple[tuple[str, str, str], ...], Profiles] = OrderedDict()
 
@@ -103,7 +105,7 @@ class Chooser:
         key = tuple((t.name, t.version, t.title) for t in tools)
         known = self._profiles.get(key)
         if known is None:
-            known = self._profiles[key] = profiles(tools, self._encoder)
+            known = self._profiles[key] = profiles(tools, self._vectors)
             while len(self._profiles) > CATALOGUES:
                 self._profiles.popitem(last=False)
         return known

@@ -12,6 +12,7 @@ import numpy as np
 
 from agent.acting.profiles import Profiles, profiles
 from agent.acting.routing import Heard, heard
+from agent.acting.vectors import TextVectors
 from agent.acting.words import of_name
 from evals.suites.tools import Case
 from evals.suites.tools_running import Bench, Outcome, offered, run_case, same_arguments
@@ -131,11 +132,12 @@ def _baselines(
     acting = [c for c in cases if c.expected.tool is not None]
     hits: dict[str, list[bool]] = {"bm25": [], "encoder": []}
     made: dict[tuple[str, ...], Profiles] = {}
+    vectors = TextVectors(encoder)
     for case in acting:
         mine = offered(tools, case.world)
         names = tuple(tool.name for tool in mine)
         if names not in made:
-            made[names] = profiles(mine, encoder)
+            made[names] = profiles(mine, vectors)
         among = made[names]
         said = heard(case.turns[-1], encoder)
         for name, found in (("bm25", _by_words(said, among)), ("encoder", _by_cosine(said, among))):
