@@ -70,16 +70,23 @@ async def heard(reply: Reply) -> Heard | None:
     text, adds = _bare(reply)
     said = _relisten(reply.said, text)
     filled = fill(reply.manifest, said, reply.words, choices)
-    slots = _merged(reply, filled, adds=adds)
+    slots = _trusted(_merged(reply, filled, adds=adds), wanted)
     sure = bool(slots)
     put: Put | None = None
     if asked is not None and asked in wanted and asked not in slots:
         want = wanted[asked]
         own, put = _answered(reply, want, said, choices.get(asked, ()))
+        if own is not None and own.integrity < want.argument.integrity:
+            own, put = None, Put(reply.words.say("must_pick"))
         slots |= {} if own is None else {asked: own}
         if own is None and not slots:
             return Heard({}, sure=False, put=put)
     return Heard(slots, sure, None if asked in slots else put) if slots else None
+
+
+def _trusted(slots: Mapping[str, Slot], wanted: Mapping[str, Want]) -> dict[str, Slot]:
+    """Those that their argument may take."""
+    return {n: s for n, s in slots.items() if s.integrity >= wanted[n].argument.integrity}
 
 
 async def _choices(reply: Reply, wanted: Mapping[str, Want]) -> dict[str, tuple[Choice, ...]]:

@@ -78,7 +78,8 @@ def read(tool: Manifest, arguments: Mapping[str, JsonValue], at: Reading) -> dic
     """Arguments that may be used. What the user did not say themselves is inferred, and says so;
     unknown arguments, unknown tokens and what breaks the schema are left out."""
     slots: dict[str, Slot] = {}
-    for name, want in wants(tool).items():
+    wanted = wants(tool)
+    for name, want in wanted.items():
         given = arguments.get(name)
         if given is None:
             continue
@@ -90,7 +91,7 @@ def read(tool: Manifest, arguments: Mapping[str, JsonValue], at: Reading) -> dic
             slots[name] = Slot([s.value for s in read_], integrity, origin)
         elif read_:
             slots[name] = read_[0]
-    return slots
+    return {n: s for n, s in slots.items() if s.integrity >= wanted[n].argument.integrity}
 
 
 def _slot(want: Want, value: JsonValue, at: Reading) -> Slot | None:

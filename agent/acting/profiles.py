@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from agent.acting.vectors import TextVectors
-from agent.acting.wanted import Want, wants
+from agent.acting.wanted import Kind, Want, required, wants
 from agent.acting.words import content, lexicon, of_name, spoken_out, verbs_of
 from guardrails import stored
 from retrieval.types import Vector
@@ -34,6 +34,12 @@ class Profile:
     title_vector: Vector
     body_vector: Vector
     phrase_vectors: Vector  # a row a phrase; one row, the title's, where there is none
+
+    @property
+    def switches(self) -> bool:
+        """Whether it turns something on or off, so that the opposite verb means it too."""
+        must = required(self.manifest, {})
+        return any(self.wants[n].kind is Kind.BOOLEAN for n in must if n in self.wants)
 
     @property
     def length(self) -> int:

@@ -98,7 +98,9 @@ def lexical(said: Heard, among: Profiles) -> NDArray[np.float64]:
 def _row(said: Heard, profile: Profile, among: Profiles, bm25: float) -> list[float]:
     phrases = profile.phrases or (profile.title,)
     shared = said.verbs & profile.verbs
-    opposed = any((a, b) in lexicon().opposites for a in said.verbs for b in profile.verbs)
+    opposed = not profile.switches and any(
+        (a, b) in lexicon().opposites for a in said.verbs for b in profile.verbs
+    )
     return [
         float(profile.title_vector @ said.vector),
         float(np.max(profile.phrase_vectors @ said.vector)),

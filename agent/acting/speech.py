@@ -48,6 +48,10 @@ _EXPLAIN = re.compile(
 )
 
 
+_ASKING = frozenset(["who", "what", "which", "how", "all", "again", "public", "external"])
+"""Words of the lexicon's verbs that begin no order."""
+
+
 class Act(StrEnum):
     """How the turn is put."""
 
@@ -105,7 +109,7 @@ def _imperative(text: str) -> bool:
     verbs = lexicon().verbs
     for clause in re.split(r"[,;:.!\u2013\u2014]|\band\b|\bthen\b|\bso\b|\bund\b", text):
         first = next((w for w in plain_words(clause) if w not in _GREETING), "")
-        if stem(first) in verbs:
+        if stem(first) in verbs and first not in _ASKING:
             return True
     return False
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing_extensions import override
 
 from agent.acting.answering import Heard, Reply, decided, heard
-from agent.acting.asking import onward
+from agent.acting.asking import Put, onward
 from agent.acting.choosing import Candidate, Chooser
 from agent.acting.deciding import Decision, Thresholds, decide, decide_offer, shipped_starter
 from agent.acting.filling import Choices, Filled, fill
@@ -31,11 +31,10 @@ from agent.acting.types import (
     Slot,
     Wish,
 )
-from agent.acting.wanted import wants
+from agent.acting.wanted import Kind, required, wants
 from agent.acting.words import content
 from agent.acting.zones import zone_of
 from guardrails import Redacted
-from guardrails.labels import Integrity
 from retrieval.linear import LinearModel
 from retrieval.types import Encoder
 from tools.types import Manifest
@@ -185,7 +184,18 @@ def _listened(turn: PlannerTurn, text: str) -> Said:
 
 async def _started(chosen: Candidate, turn: PlannerTurn, words: Phrasing) -> Plan:
     wish = Wish(chosen.manifest.name, _slots(chosen.filled, chosen.manifest))
-    return await onward(wish, chosen.manifest, turn, words)
+    torn, put = _torn(chosen, words)
+    return await onward(replace(wish, asked=torn), chosen.manifest, turn, words, put)
+
+
+def _torn(chosen: Candidate, words: Phrasing) -> tuple[str | None, Put | None]:
+    """The argument for which several values were named, and how that is said."""
+    for name, found in chosen.filled.torn.items():
+        if name in required(chosen.manifest, {}):
+            named = ", ".join(str(f.value) for f in found)
+            is_member = chosen.scored.profile.wants[name].kind is Kind.ENUM
+            return name, Put(words.say("different", values=named)) if is_member else None
+    return None, None
 
 
 def _slots(filled: Filled, tool: Manifest) -> Mapping[str, Slot]:
@@ -194,7 +204,7 @@ def _slots(filled: Filled, tool: Manifest) -> Mapping[str, Slot]:
     return {
         name: Slot(found.value, found.integrity, found.origin)
         for name, found in filled.found.items()
-        if found.integrity >= min(wanted[name].argument.integrity, Integrity.OPERATOR)
+        if found.integrity >= wanted[name].argument.integrity
     }
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from typing_extensions import override
 
 from agent.acting import Planner
 from agent.acting.typed import TypedPlanner
+from guardrails.labels import Integrity
 from retrieval.memory import HashEncoder
-from tests.agent.acting.tidemark import Talk
+from tests.agent.acting.tidemark import TOOLS, Talk, without
 from tests.contracts.planner import PlannerContract, asks, ready
+from tools.types import Argument
 
 
 class TestTypedPlanner(PlannerContract):
@@ -34,6 +38,26 @@ async def test_each_address_has_the_role_said_of_it(planner: Planner) -> None:
             {"email": "bob@firm.example", "role": "guest"},
         ]
     }
+
+
+async def test_two_roles_where_there_is_one_are_asked_about(planner: Planner) -> None:
+    talk = Talk(planner, tools=without(TOOLS, "addPeople"))
+    asked = asks(await talk.say("add ana@firm.example as guest or as manager"), "addPerson", "role")
+    assert "guest" in asked.problem
+    assert "manager" in asked.problem
+    ready(await talk.say("guest"), "addPerson")
+
+
+async def test_what_only_the_operator_may_say_is_not_taken_from_the_user(planner: Planner) -> None:
+    strict = [
+        replace(t, arguments={"title": Argument("Title", Integrity.OPERATOR, kind="name")})
+        if t.name == "createBoard"
+        else t
+        for t in TOOLS
+    ]
+    talk = Talk(planner, tools=strict)
+    asks(await talk.say("create a board called Launch"), "createBoard", "title")
+    assert asks(await talk.say("Launch"), "createBoard", "title").problem
 
 
 async def test_a_moment_is_read_in_the_users_zone(planner: Planner) -> None:
