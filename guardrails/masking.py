@@ -44,14 +44,14 @@ def _union(left: Span, right: Span) -> Span:
     return replace(strongest, start=min(left.start, right.start), end=max(left.end, right.end))
 
 
-def mask(text: str, spans: tuple[Span, ...]) -> Redaction:
+def mask(text: str, spans: tuple[Span, ...], unkept: frozenset[str] = frozenset()) -> Redaction:
     """Replace each of the disjoint, ordered spans by `<TYPE>`."""
     pieces: list[str] = []
     at = 0
     for span in spans:
         pieces += (text[at : span.start], f"<{span.type}>")
         at = span.end
-    return Redaction(Redacted("".join((*pieces, text[at:]))), spans)
+    return Redaction(Redacted("".join((*pieces, text[at:]))), spans, unkept)
 
 
 def masked_whole(text: str) -> Redaction:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from guardrails.documents import without_published
 from guardrails.masking import FAILURES, joined, mask, masked_whole
+from guardrails.policy import EntityPolicy
 from guardrails.recognizers import RECOGNIZERS, Recognizer, view
 from guardrails.types import Redaction, Span
 
@@ -13,12 +14,19 @@ from guardrails.types import Redaction, Span
 class PatternRedactor:
     """Masks what `recognizers` find. Thread-safe; linear in the length of the text."""
 
-    def __init__(self, recognizers: Sequence[Recognizer] = RECOGNIZERS) -> None:
+    def __init__(
+        self,
+        recognizers: Sequence[Recognizer] = RECOGNIZERS,
+        policy: EntityPolicy | None = None,
+    ) -> None:
         self._recognizers = tuple(recognizers)
+        self._policy = policy or EntityPolicy()
 
     def redact(self, text: str) -> Redaction:
+        """Raises EntityRefusedError."""
         try:
-            return mask(text, joined(self._find(text)))
+            kept = self._policy.kept(self._find(text))
+            return mask(text, joined(kept), self._policy.unkept)
         except FAILURES:
             return masked_whole(text)
 
@@ -28,6 +36,6 @@ class PatternRedactor:
         except FAILURES:
             return masked_whole(text)
 
-    def _find(self, text: str) -> Iterable[Span]:
+    def _find(self, text: str) -> Sequence[Span]:
         seen = view(text)
         return [span for recognizer in self._recognizers for span in recognizer.find(seen)]

@@ -37,11 +37,14 @@ def whole(token: str) -> tuple[str, str]:
 
 
 def pseudonymise(original: str, redaction: Redaction, named: Callable[[str, str], str]) -> Redacted:
-    """The text with the token that `named` gives for the type and the value of every span."""
+    """The text with the token that `named` gives for the type and the value of every span; what may
+    be held nowhere gets the bare type."""
     pieces: list[str] = []
     at = 0
     for span in redaction.spans:
-        pieces += (original[at : span.start], named(span.type, original[span.start : span.end]))
+        value = original[span.start : span.end]
+        token = f"<{span.type}>" if span.type in redaction.unkept else named(span.type, value)
+        pieces += (original[at : span.start], token)
         at = span.end
     return Redacted("".join((*pieces, original[at:])))
 

@@ -8,7 +8,7 @@ Presidio's anonymizer joins neighbouring spans of one type, and offsets would no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine, NoOpNlpEngine
@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from guardrails.documents import without_published
 from guardrails.masking import FAILURES, joined, mask, masked_whole
+from guardrails.policy import EntityPolicy
 from guardrails.recognizers import RECOGNIZERS, Recognizer, view
 from guardrails.types import Redaction, Span
 
@@ -53,8 +54,12 @@ class PresidioRedactor:
     """
 
     def __init__(
-        self, recognizers: Sequence[Recognizer] = RECOGNIZERS, engine: NlpEngine | None = None
+        self,
+        recognizers: Sequence[Recognizer] = RECOGNIZERS,
+        engine: NlpEngine | None = None,
+        policy: EntityPolicy | None = None,
     ) -> None:
+        self._policy = policy or EntityPolicy()
         nlp_engine = engine or NoOpNlpEngine([{"lang_code": _LANGUAGE, "model_name": "none"}])
         if not nlp_engine.is_loaded():
             nlp_engine.load()
@@ -67,8 +72,9 @@ class PresidioRedactor:
         )
 
     def redact(self, text: str) -> Redaction:
+        """Raises EntityRefusedError."""
         try:
-            return mask(text, joined(self._find(text)))
+            return mask(text, joined(self._policy.kept(self._find(text))), self._policy.unkept)
         except FAILURES:
             return masked_whole(text)
 
@@ -78,7 +84,7 @@ class PresidioRedactor:
         except FAILURES:
             return masked_whole(text)
 
-    def _find(self, text: str) -> Iterable[Span]:
+    def _find(self, text: str) -> Sequence[Span]:
         if not text:
             return []
         found = self._analyzer.analyze(text, language=_LANGUAGE)

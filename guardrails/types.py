@@ -39,10 +39,15 @@ class Redaction:
 
     text: Redacted
     spans: tuple[Span, ...]
+    unkept: frozenset[str] = frozenset()
+    """Types whose values may be held nowhere, not even under the person's own key."""
 
 
 class Redactor(Protocol):
-    """Masks personal data and secrets. Never raises on any text; in doubt it masks more."""
+    """Masks personal data and secrets. In doubt it masks more.
+
+    Raises TurnRefusedError alone, and only where a policy refuses or nobody can look.
+    """
 
     def redact(self, text: str) -> Redaction:
         """Redact one user turn: every entity is masked."""

@@ -40,6 +40,7 @@ _ISSUED = (
     (r"tskey-(?:api|auth|client)-", r"[A-Za-z0-9-]{20,80}"),  # Tailscale
     (r"tvly-", r"[\w-]{20,60}"),  # Tavily
     (r"pcsk_", r"[\w-]{40,90}"),  # Pinecone
+    (r"HRKU-", r"[\w-]{30,80}"),  # Heroku
     (r"re_", r"[A-Za-z0-9]{8}_[A-Za-z0-9]{20,30}"),  # Resend
     (r"(?:sdk|api|mob)-", r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),  # LaunchDarkly
     (r"sk\.eyJ", r"[\w-]{40,200}\.[\w-]{20,40}"),  # Mapbox
@@ -48,7 +49,7 @@ _ISSUED = (
     (r"whsec_", r"[A-Za-z0-9+/=]{24,80}"),
     (r"xox[abeoprs](?:\.xox[bp])?-", r"[A-Za-z0-9-]{14,250}"),  # Slack
     (r"xapp-\d-", r"[A-Za-z0-9-]{20,200}"),
-    (r"https://hooks\.slack\.com/(?:services|workflows|triggers)/", r"[A-Za-z0-9+/]{40,60}"),
+    (r"https?://hooks\.slack\.com/(?:services|workflows|triggers)/", r"[A-Za-z0-9+/]{40,80}"),
     (r"AIza", r"[\w-]{35}"),  # Google
     (r"ya29\.", r"[\w-]{20,300}"),
     (r"GOCSPX-", r"[\w-]{28}"),

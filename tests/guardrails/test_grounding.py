@@ -149,6 +149,7 @@ def test_the_encoder_is_asked_once_and_for_little() -> None:
     assert similarity.asked[0] <= 9
 
 
+@pytest.mark.alone
 def test_one_check_is_fast() -> None:
     long = stored("\n\n".join([PAGE] * 4))
     claim = stored("Up to 50 people can be invited at once.")
@@ -160,6 +161,7 @@ def test_one_check_is_fast() -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 5000, "a. " * 3000, "| " * 4000, "`" * 5000, "9 " * 4000])
+@pytest.mark.alone
 def test_hostile_text_does_not_stall(text: str) -> None:
     started = time.perf_counter()
     verify(stored(text), None, {1: stored(text * 2)}, [1], POLICY, Overlap())

@@ -1,0 +1,1 @@
+"""Alembic environment; `guardrails.audit.sql.upgrade` applies it."""

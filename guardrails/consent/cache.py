@@ -1,0 +1,61 @@
+"""The reader: consents from memory while they are young, so that asking costs no database."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+from guardrails.consent.state import Consents
+from guardrails.consent.store import ConsentStore
+
+MAX_AGE_S = 60.0
+"""A withdrawal is in effect after this at the latest (safety reference, 10.2)."""
+AGE_S = 30.0
+"""Half of that: what a caller does with the answer takes time too."""
+CACHED = 10_000
+
+
+class _Read(NamedTuple):
+    consents: Consents
+    began: float
+
+
+class CachedConsents:
+    """Of one process. `monotonic` counts seconds and never goes back.
+
+    Raises ValueError for an age beyond 60 s, StoreUnavailableError when a fresh reading is due and
+    none can be had: nobody is told what may have been withdrawn since.
+    """
+
+    def __init__(
+        self,
+        store: ConsentStore,
+        age_s: float = AGE_S,
+        monotonic: Callable[[], float] = time.monotonic,
+        size: int = CACHED,
+    ) -> None:
+        if not 0 <= age_s <= MAX_AGE_S:
+            raise ValueError(f"consents may be at most {MAX_AGE_S:.0f} s old, not {age_s}")
+        self._store = store
+        self._age_s = age_s
+        self._monotonic = monotonic
+        self._size = size
+        self._read: OrderedDict[tuple[str, str], _Read] = OrderedDict()
+
+    async def of(self, tenant: str, subject: str) -> Consents:
+        began = self._monotonic()  # before the reading: what is withdrawn during it counts as older
+        known = self._read.get((tenant, subject))
+        if known is not None and began - known.began < self._age_s:
+            return known.consents
+        consents = await self._store.of(tenant, subject)
+        self._read[tenant, subject] = _Read(consents, began)
+        self._read.move_to_end((tenant, subject))
+        while len(self._read) > self._size:
+            self._read.popitem(last=False)
+        return consents
+
+    def drop(self, tenant: str, subject: str) -> None:
+        """After a statement in this process: it is seen at once."""
+        self._read.pop((tenant, subject), None)

@@ -1,0 +1,1 @@
+"""Alembic environment; `guardrails.decisions.sql.upgrade` applies it."""
