@@ -1,7 +1,8 @@
 """The acting user's own credential for a target: as given, in memory, or sealed in SQL.
 
-What the host's page hands over at sign-in is kept under (tenant, subject, target) and sealed under
-the subject's key, so that an erasure makes it unreadable. There is no credential of our own.
+What the host's page hands over at sign-in is kept under (tenant, subject, target) and sealed twice,
+under a data key of the connector and under the subject's: a revocation and an erasure each make it
+unreadable, in backups too. There is no credential of our own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from tools.tool import ForbiddenError
+from tools.tool import ForbiddenError, NotSentError
 from tools.types import Principal
 from tools.vault import KeyDestroyedError, Vault
 
@@ -46,8 +47,12 @@ class CredentialStore(Protocol):
         """How many are gone; those of every target where none is named."""
         ...
 
-    async def revoke_all(self, target: str) -> int:
-        """The kill switch: those of everybody for one target."""
+    async def revoke_all(self, tenant: str, target: str) -> int:
+        """Those of everybody for one target, for good: their data key is destroyed. How many."""
+        ...
+
+    async def count(self, tenant: str, target: str) -> int:
+        """How many people's are kept for one target."""
         ...
 
 
@@ -101,25 +106,49 @@ class MemoryCredentials:
             del self._tokens[key]
         return len(gone)
 
-    async def revoke_all(self, target: str) -> int:
-        gone = [key for key in self._tokens if key[2] == target]
+    async def revoke_all(self, tenant: str, target: str) -> int:
+        gone = [key for key in self._tokens if (key[0], key[2]) == (tenant, target)]
         for key in gone:
             del self._tokens[key]
         return len(gone)
 
+    async def count(self, tenant: str, target: str) -> int:
+        return sum((key[0], key[2]) == (tenant, target) for key in self._tokens)
 
-def sealed(vault: Vault, who: Principal, target: str, token: BearerToken) -> bytes:
-    """As it is stored. The context binds it to its place: copied elsewhere it does not open."""
+
+class Place(NamedTuple):
+    """Where a credential lies. `generation` counts how often its target's were revoked."""
+
+    who: Principal
+    target: str
+    generation: int
+
+    @property
+    def data_key(self) -> str:
+        """Under which the vault keeps the connector's key; no host may call a person so."""
+        return f"~connector:{self.target}:{self.generation}"
+
+
+def sealed(vault: Vault, place: Place, token: BearerToken) -> bytes:
+    """As it is stored. The context binds it to its place: copied elsewhere it does not open. Raises
+    KeyDestroyedError after an erasure, NotSentError while they are being revoked."""
     plain = json.dumps(
         [token.token, token.expires and token.expires.isoformat(), token.header, token.scheme]
     )
-    return vault.seal(who.tenant, who.subject, context_of(target), plain.encode())
-
-
-def opened(vault: Vault, who: Principal, target: str, stored: bytes) -> BearerToken | None:
-    """None after an erasure. Raises ValueError when it was tampered with."""
+    tenant, subject = place.who.tenant, place.who.subject
     try:
-        plain = vault.open(who.tenant, who.subject, context_of(target), stored)
+        inner = vault.seal(tenant, place.data_key, f"credential|{subject}", plain.encode())
+    except KeyDestroyedError as gone:
+        raise NotSentError("credentials_revoked", "revoked just now: sign in again") from gone
+    return vault.seal(tenant, subject, context_of(place.target), inner)
+
+
+def opened(vault: Vault, place: Place, stored: bytes) -> BearerToken | None:
+    """None after an erasure and after a revocation. Raises ValueError when it was tampered with."""
+    tenant, subject = place.who.tenant, place.who.subject
+    try:
+        inner = vault.open(tenant, subject, context_of(place.target), stored)
+        plain = vault.open(tenant, place.data_key, f"credential|{subject}", inner)
     except KeyDestroyedError:
         return None
     token, expires, header, scheme = json.loads(plain)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -25,6 +25,7 @@ from tools.approvals import (
 from tools.calling import called
 from tools.canonical import new_id, sha256
 from tools.executor import Executor
+from tools.gate import Gate, OpenGate
 from tools.held import HeldValues, UnknownTokenError
 from tools.journal import (
     Action,
@@ -71,6 +72,7 @@ class DeskParts:
     worker: str
     held: HeldValues | None = None
     ceiling: Callable[[Request], Tier] = no_ceiling
+    gate: Gate = field(default_factory=OpenGate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class ActionDesk:
 
     async def _draft(self, request: Request) -> _Draft:
         tool = self._offered_tool(request)
+        await self._parts.gate.check(request.actor.tenant, tool.manifest)
         request = await self._restored(request)
         manifest, call = tool.manifest, request.call
         validate(manifest, call.arguments)
@@ -223,7 +226,9 @@ class ActionDesk:
         return tool
 
     async def _unchanged(self, action: Action, tool: Tool) -> None:
-        """Tool, policy and target are those of the card. Raises ApprovalError, the card void."""
+        """Tool, policy and target are those of the card. Raises ApprovalError, the card void;
+        StoppedError leaves it as it is."""
+        await self._parts.gate.check(action.who.tenant, tool.manifest)
         if tool.manifest.version != action.call.version:
             raise await self._void(action, "tool_changed", "the tool was changed; ask again")
         tier = effective_tier(tool.manifest, action.call.arguments)

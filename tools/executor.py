@@ -19,6 +19,7 @@ from pydantic import JsonValue
 from tools.approvals import FLOW, effective_tier, objection
 from tools.breaker import BreakerPolicy, Breakers
 from tools.calling import called
+from tools.gate import STOPPED, Gate, OpenGate, StoppedError
 from tools.journal import (
     Action,
     Claim,
@@ -102,6 +103,7 @@ class ExecutorParts:
     patience: Patience = field(default_factory=Patience)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     report: Callable[[Progress], None] = lambda _progress: None
+    gate: Gate = field(default_factory=OpenGate)
 
 
 class Executor:
@@ -169,7 +171,7 @@ class Executor:
             state = State.UNKNOWN if claim.resumed else State.FAILED
             return Ending(state, reason="tool_changed")
         job = _Job(claim, tool, doubt=claim.resumed and not tool.manifest.reads_only)
-        reason = await self._objection(job)
+        reason = await self._objection(job) or await self._stopped(job)
         if reason:
             return await self._conclude(job, reason, "")
         if job.doubt and tool.manifest.effect is EffectClass.ONCE:
@@ -191,6 +193,13 @@ class Executor:
             return await self._flow_objection(action)
         same_tier = effective_tier(current.manifest, action.call.arguments) == action.tier
         return "" if same_tier else "policy_changed"
+
+    async def _stopped(self, job: _Job) -> str:
+        try:
+            await self._parts.gate.check(job.action.who.tenant, job.tool.manifest)
+        except StoppedError:
+            return STOPPED
+        return ""
 
     async def _flow_objection(self, action: Action) -> str:
         """A step is covered by its flow while that is under way and rightly approved itself; what

@@ -31,6 +31,7 @@ from sqlalchemy.exc import IntegrityError
 from guardrails import Redacted, Redaction
 from guardrails.labels import Integrity
 from guardrails.pseudonyms import pseudonymise
+from guardrails.tenancy import EVERYBODY, protect, within
 from tools.held import Held
 from tools.held_memory import Naming, context_of, restored, seen_by_owner, tokens_of
 from tools.store.engine import READS
@@ -67,11 +68,12 @@ class HeldSchemaError(RuntimeError):
 
 def prepare(engine: Engine) -> None:
     """Makes the table where it is missing. Raises HeldSchemaError."""
-    with engine.begin() as connection:
+    with within(EVERYBODY), engine.begin() as connection:
         if connection.dialect.name == "postgresql":  # SQLite's transactions wait for one another
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         if not inspect(connection).has_table(held_version.name):
             metadata.create_all(connection)
+            protect(connection, held_value.name)
             connection.execute(insert(held_version).values(version=VERSION))
         found = connection.scalar(select(held_version.c.version))
     if found != VERSION:
@@ -112,7 +114,7 @@ class SqlHeldValues:
         gone = delete(held_value).where(
             held_value.c.tenant == tenant, held_value.c.subject == subject
         )
-        with self._engine.begin() as connection:
+        with within(tenant), self._engine.begin() as connection:
             return connection.execute(gone).rowcount
 
     def _hold(self, place: tuple[str, str, str], original: str, redaction: Redaction) -> Redacted:
@@ -134,7 +136,7 @@ class SqlHeldValues:
             self._row(place, len(stored) + at, *each) for at, each in enumerate(naming.fresh, 1)
         ]
         if rows:
-            with self._engine.begin() as connection:
+            with within(tenant), self._engine.begin() as connection:
                 connection.execute(insert(held_value), rows)
         return said
 
@@ -163,7 +165,7 @@ class SqlHeldValues:
             .where(held_value.c.tenant == tenant, held_value.c.thread_id == thread_id)
             .order_by(held_value.c.ordinal)
         )
-        with self._reading() as connection:
+        with within(tenant), self._reading() as connection:
             rows = connection.execute(wanted).all()
         return {r.mac: Held(r.token, r.type, r.shape, Integrity(r.integrity)) for r in rows}
 
@@ -180,7 +182,7 @@ class SqlHeldValues:
         )
         if not tokens:
             return {}
-        with self._reading() as connection:
+        with within(tenant), self._reading() as connection:
             rows = connection.execute(wanted).all()
         return {
             r.token: (

@@ -12,10 +12,13 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NamedTuple
 
 import httpx2
 from typing_extensions import override
+
+from guardrails.regions import WrongRegionError
 
 LARGEST_REPLY = 1_000_000
 """Bytes of an answer (safety reference, section 8)."""
@@ -45,16 +48,26 @@ class HostRefusedError(httpx2.ConnectError):
     """The address may not be reached; the message says why."""
 
 
+Pin = Callable[[str], None]
+"""Takes a URL. Raises WrongRegionError."""
+
+
+def anywhere(_url: str) -> None:
+    """Where nothing is pinned."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What a client may talk to.
 
     `hosts`: names reached by https on port 443. `private`: `host:port` on a private or loopback
-    address, plain http allowed; empty in production.
+    address, plain http allowed; empty in production. `pin` is asked before each request whether it
+    stays in the region.
     """
 
     hosts: frozenset[str]
     private: frozenset[str] = frozenset()
+    pin: Pin = anywhere
 
 
 class Outgoing(NamedTuple):
@@ -140,6 +153,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     @override
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         url = request.url
+        self._check_region(url)
         place = f"{url.host}:{url.port or (HTTPS_PORT if url.scheme == 'https' else 80)}"
         address = await self._checked(url, place)
         extensions = {**request.extensions, "sni_hostname": url.host}
@@ -150,8 +164,9 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             stream=request.stream,
             extensions=extensions,
         )
-        pool = self._pools.setdefault(place, self._make_pool())
-        return await pool.handle_async_request(pinned)
+        if place not in self._pools:  # a pool reads the trusted certificates: about 50 ms
+            self._pools[place] = self._make_pool()
+        return await self._pools[place].handle_async_request(pinned)
 
     async def _checked(self, url: httpx2.URL, place: str) -> str:
         private = place in self._reach.private
@@ -169,6 +184,12 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             where = "private networks" if private else "the open internet"
             raise HostRefusedError(f"{host} has an address outside {where}; nothing was sent")
         return addresses[0]
+
+    def _check_region(self, url: httpx2.URL) -> None:
+        try:
+            self._reach.pin(str(url))
+        except WrongRegionError as refused:
+            raise HostRefusedError(str(refused)) from refused
 
     def _check_name(self, url: httpx2.URL) -> None:
         if url.host not in self._reach.hosts:
@@ -188,6 +209,12 @@ def _pool() -> httpx2.AsyncBaseTransport:
     )
 
 
+def no_cookies() -> CookieJar:
+    """Keeps none: the requests of many people share a client, and a cookie would carry what the
+    host set for one over to the next."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
+
+
 class Outbound:
     """Sends requests to what `reach` allows. Close it, or use it as a context manager."""
 
@@ -203,6 +230,7 @@ class Outbound:
             follow_redirects=False,
             trust_env=False,
             headers={"user-agent": "embark-tools"},
+            cookies=no_cookies(),
         )
 
     async def __aenter__(self) -> Outbound:

@@ -231,7 +231,7 @@ class Sealer(Protocol):
     """Signs the canonical payload of a receipt; holds the only copy of the private key."""
 
     def seal(self, payload: Mapping[str, JsonValue]) -> str:
-        """Compact JWS over the RFC 8785 form."""
+        """Compact JWS over the RFC 8785 form. Raises JournalUnavailableError."""
         ...
 
 
@@ -350,12 +350,28 @@ class Journal(Protocol):
         thread_id: str | None = None,
         limit: int = 100,
     ) -> tuple[Action, ...]:
-        """Oldest first."""
+        """The newest `limit` of them, oldest first."""
+        ...
+
+    async def asked_for(
+        self,
+        tenant: str,
+        subject: str,
+        *,
+        thread_id: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> tuple[Action, ...]:
+        """As `actions`, of one person and without steps; only what is older than action `before`,
+        nothing when there is no such action."""
         ...
 
     async def receipts(
-        self, tenant: str, *, after: int = 0, limit: int = 1000
-    ) -> tuple[Receipt, ...]: ...
+        self, tenant: str, *, after: int = 0, limit: int = 1000, subject: str | None = None
+    ) -> tuple[Receipt, ...]:
+        """The oldest `limit` beyond `after`, in order; with `subject` of actions that they asked
+        for."""
+        ...
 
     async def receipt_of(self, tenant: str, action_id: str) -> tuple[Receipt, ...]:
         """All receipts of an action, oldest first."""
@@ -371,6 +387,14 @@ class Journal(Protocol):
         """They could not be told: `outbox` offers them again no sooner than that."""
         ...
 
+    async def remind(self, tenant: str, action_id: str, seconds: float) -> bool:
+        """A `reminder` row, offered no sooner than that; False when the action had one already."""
+        ...
+
+    async def hush(self, tenant: str, thread_id: str) -> int:
+        """Reminders of this conversation are not told any more. How many."""
+        ...
+
     async def consent(self, tenant: str, subject: str, tool: str, *, given: bool) -> None:
         """Standing consent of a person to a tool of tier R1."""
         ...
@@ -382,16 +406,17 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A change of state to be told: references only, no personal data."""
+    """A change of state to be told, or a reminder: references only, no personal data."""
 
     id: int
     tenant: str
-    kind: str  # action.STATE
+    kind: str  # action.STATE, or REMINDER
     action_id: str
     thread_id: str | None
     created: datetime
 
 
+REMINDER = "reminder"
 DENIED = "denied"
 """The reason of a refusal by a person."""
 MOST_OPEN_CARDS = 5

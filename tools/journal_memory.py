@@ -40,7 +40,7 @@ class MemoryJournal(Ledger):
         self.shelves = shelves or Shelves()
 
     @override
-    async def _run(self, work: Work[T]) -> T:
+    async def _run(self, _tenant: str, work: Work[T]) -> T:
         def transact() -> T:
             with MemoryRows(self.shelves, self._clock()).transaction() as rows:
                 return work(rows)

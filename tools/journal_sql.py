@@ -17,6 +17,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from typing_extensions import override
 
+from guardrails.tenancy import within
 from tools.journal import Action, JournalUnavailableError, NewAction, Sealer
 from tools.store import deciding
 from tools.store.codec import Codec
@@ -67,13 +68,17 @@ class SqlJournal(Ledger):
             # before the transaction: the vault may write to the same SQLite file
             self._vault.mac(tenant, subject, b"")
 
-        return await self._run(lambda rows: deciding.propose(self._book(rows), new), make_key)
+        return await self._run(
+            tenant, lambda rows: deciding.propose(self._book(rows), new), make_key
+        )
 
     @override
-    async def _run(self, work: Work[T], before: Callable[[], None] = lambda: None) -> T:
+    async def _run(
+        self, tenant: str, work: Work[T], before: Callable[[], None] = lambda: None
+    ) -> T:
         def transact() -> T:
             before()
-            with self._engine.begin() as connection:
+            with within(tenant), self._engine.begin() as connection:
                 return work(SqlRows(connection, self._codec, self._clock))
 
         return await self._runner(lambda: self._answered(transact))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from tools.configured import Backend, ConfiguredTool, Problem, configured_tools
-from tools.http import Outbound, OutboundError, Outgoing, Reach, Resolver, resolve
+from tools.http import Outbound, OutboundError, Outgoing, Pin, Reach, Resolver, anywhere, resolve
 from tools.openapi import Document, DocumentError, OpenApiBackend, OpenApiParts, load_document
 from tools.policy import McpSource, OpenApiSource, PolicyFile
 from tools.policy.types import SourcePart
@@ -28,13 +28,15 @@ class SourceError(Exception):
 @dataclass(frozen=True, slots=True)
 class SourceParts:
     """`private` holds each `host:port` inside that may be reached all the same, none in production.
-    `addresses` stands in for the base address of a source, by its id."""
+    `addresses` stands in for the base address of a source, by its id. `pin` keeps every request in
+    the region."""
 
     credentials: Credentials
     now: Callable[[], datetime]
     private: frozenset[str] = frozenset()
     addresses: Mapping[str, str] = field(default_factory=dict)
     resolver: Resolver = resolve
+    pin: Pin = anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ async def _opened(
 ) -> Backend:
     where = file.at("sources", id)
     base = parts.addresses.get(id, "")
-    reach = reach_of(source, base, parts.private)
+    reach = replace(reach_of(source, base, parts.private), pin=parts.pin)
     match source:
         case OpenApiSource():
             outbound = Outbound(reach, resolver=parts.resolver)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 VERSION_TABLE = "tools_schema_version"
@@ -147,6 +148,14 @@ Index(
     outbox.c.id,
     sqlite_where=outbox.c.sent_at.is_(None),
     postgresql_where=outbox.c.sent_at.is_(None),
+)
+_REMINDERS = text("kind = 'reminder'")  # as it stands in the index, for the planner to see
+Index(
+    "outbox_reminders",
+    outbox.c.tenant,
+    outbox.c.action_id,
+    sqlite_where=_REMINDERS,
+    postgresql_where=_REMINDERS,
 )
 
 standing_consent = Table(

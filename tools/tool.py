@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from tools.types import Attempt, Done, Manifest, Principal, Target, ToolCall
+from tools.types import Attempt, Done, Manifest, OpenItem, Principal, Target, ToolCall
 
 
 class ToolError(Exception):
@@ -88,6 +88,20 @@ class Tool(Protocol):
 
         Raises UncertainError when it cannot be told.
         """
+        ...
+
+
+@runtime_checkable
+class Reminding(Protocol):
+    """What a tool may have beside: it leaves work open that somebody should hear of again."""
+
+    @property
+    def reminders(self) -> tuple[OpenItem, ...]:
+        """Whatever of its work may be left, the riskiest first."""
+        ...
+
+    async def still_open(self, call: ToolCall, who: Principal) -> tuple[OpenItem, ...]:
+        """Those of them that are open as the target is now. Reads only; raises ToolError."""
         ...
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import JsonValue
 
@@ -219,6 +219,17 @@ class Done:
     etag: str | None = None  # after the effect; the undo expects it
     undo: ToolCall | None = None
     already: bool = False  # it had been done before: a success
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItem:
+    """Work that a tool left to be done. `after_s`: seconds after it at which to say so again."""
+
+    id: str
+    title: str
+    why: str
+    risk: Literal["high", "medium", "low"]
+    after_s: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from guardrails.tenancy import within
 from tools.store.engine import READS
 from tools.store.wrapping import Wrapping
 from tools.tables import subject_key
@@ -56,15 +57,19 @@ class SqlVault:
         except KeyDestroyedError:
             return False
         gone = self._insert(subject_key).values(tenant=tenant, subject=subject, wrapped=None)
-        with self._engine.begin() as connection:
+        with within(tenant), self._engine.begin() as connection:
             connection.execute(
                 gone.on_conflict_do_update(
                     index_elements=["tenant", "subject"], set_={"wrapped": None}
                 )
             )
+        self.forget(tenant, subject)
+        return known
+
+    def forget(self, tenant: str, subject: str) -> None:
+        """Of this process, such as after another one destroyed the key."""
         with self._lock:
             self._cache.pop((tenant, subject), None)
-        return known
 
     def _key(self, tenant: str, subject: str) -> bytes:
         now = self._monotonic()
@@ -85,7 +90,7 @@ class SqlVault:
         stored = select(subject_key.c.wrapped).where(
             subject_key.c.tenant == tenant, subject_key.c.subject == subject
         )
-        with self._engine.connect().execution_options(**READS) as connection:
+        with within(tenant), self._engine.connect().execution_options(**READS) as connection:
             row = connection.execute(stored).first()
         if row is not None and row.wrapped is None:
             raise KeyDestroyedError(f"the key of {subject} was destroyed")
@@ -95,7 +100,7 @@ class SqlVault:
         """Of many that make one at once, the first; everybody uses that."""
         wrapped = self._wrapping.wrap(tenant, subject, self._wrapping.new_key())
         new = self._insert(subject_key).values(tenant=tenant, subject=subject, wrapped=wrapped)
-        with self._engine.begin() as connection:
+        with within(tenant), self._engine.begin() as connection:
             connection.execute(new.on_conflict_do_nothing())
         stored = self._read(tenant, subject)
         assert stored is not None

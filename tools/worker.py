@@ -55,26 +55,25 @@ class WorkerPolicy:
     surface_s: float = 3.0
     expire_s: float = 5.0
     tell_s: float = 0.2
-    untold_s: float = 5.0
     grace_s: float = 10.0
     again: Backoff = field(default_factory=lambda: Backoff(0.5, 60.0))
 
 
-async def tell_nobody(_row: OutboxRow) -> bool:
-    return True
+async def tell_nobody(_row: OutboxRow) -> float | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerParts:
-    """`slot` is this process's name, taken from `slots`. `tell` passes on a change of state and
-    says whether it arrived; it is asked again later when not."""
+    """`slot` is this process's name, taken from `slots`. `tell` passes on a row of the outbox and
+    says after how many seconds it wants to be asked again; None when it has arrived."""
 
     journal: Journal
     executor: Executor
     slot: str
     rng: Random
     slots: Slots | None = None
-    tell: Callable[[OutboxRow], Awaitable[bool]] = tell_nobody
+    tell: Callable[[OutboxRow], Awaitable[float | None]] = tell_nobody
     chores: Sequence[Chore] = ()
     policy: WorkerPolicy = field(default_factory=WorkerPolicy)
 
@@ -239,10 +238,10 @@ class Worker:
             hold_s = await self._held_back(row)
             if hold_s > 0:
                 await self._journal.later([row], hold_s)
-            elif await self._parts.tell(row):
+            elif (again_s := await self._parts.tell(row)) is None:
                 told.append(row)
             else:
-                await self._journal.later([row], self._policy.untold_s)
+                await self._journal.later([row], again_s)
         if told:
             await self._journal.sent(told)
 

@@ -21,6 +21,9 @@ def flow_problems(flows: Sequence[FlowDefinition], catalogue: Catalogue) -> tupl
 def _of_flow(flow: FlowDefinition, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     if flow.look is not None:
         yield from (("look", message) for message in _of_reading(flow.look, catalogue))
+    if flow.reminders is not None:
+        wrong = _of_reading(flow.reminders.look, catalogue)
+        yield from (("reminders", message) for message in wrong)
     for step in flow.steps:
         yield from ((step.id, message) for message in _of_step(flow, step, catalogue))
 

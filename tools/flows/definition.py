@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveFloat, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from guardrails.labels import Integrity
 from tools.flows.values import BadValueError, Known, holds, named
-from tools.types import Argument, Choices, EffectClass, Manifest, Tier
+from tools.types import Argument, Choices, EffectClass, Manifest, OpenItem, Tier
 
+SEEN = "seen"
+"""What conditions of reminders call the result of their look."""
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
@@ -120,6 +122,41 @@ class Step(_Part):
         return next(matching, None)
 
 
+class ReminderItem(_Part):
+    """Something that may still be open afterwards: while `open` holds on the look's result, which
+    conditions call `seen`."""
+
+    id: Name
+    title: str
+    why: str
+    open: JsonValue
+    risk: Literal["high", "medium", "low"]
+
+
+DAY_S = 86_400.0
+AFTER_S: Mapping[str, tuple[float, ...]] = {
+    "high": (DAY_S, 3 * DAY_S, 7 * DAY_S),
+    "medium": (3 * DAY_S, 10 * DAY_S),
+    "low": (7 * DAY_S,),
+}
+"""Risk -> when to say again that it is open. Our own choice: what endangers everybody comes the
+next day, and nothing comes more often than three times."""
+
+
+class Reminders(_Part):
+    """What is said again after the flow has succeeded, until it is done or nobody wants to hear."""
+
+    look: Reading
+    items: tuple[ReminderItem, ...] = Field(min_length=1)
+    after_s: Mapping[Literal["high", "medium", "low"], tuple[PositiveFloat, ...]] = Field(
+        default_factory=dict
+    )
+    """In place of the usual times, in rising order."""
+
+    def times(self, risk: Literal["high", "medium", "low"]) -> tuple[float, ...]:
+        return self.after_s.get(risk, AFTER_S[risk])
+
+
 class FlowDefinition(_Part):
     """A flow; `version` of its tool is this number and the hash of the file's content."""
 
@@ -145,6 +182,7 @@ class FlowDefinition(_Part):
     commits_to: JsonValue = None
     """What the receipt commits to: its `effect_ref` is the SHA-256 of this value's canonical form
     (RFC 8785), the flow's own id without it."""
+    reminders: Reminders | None = None
 
     def manifest(self) -> Manifest:
         """The flow as a tool."""
@@ -177,6 +215,17 @@ class FlowDefinition(_Part):
             },
         )
 
+    def open_items(self) -> tuple[OpenItem, ...]:
+        """What it reminds of, the riskiest first."""
+        reminders = self.reminders
+        if reminders is None:
+            return ()
+        items = sorted(reminders.items, key=lambda item: list(AFTER_S).index(item.risk))
+        return tuple(
+            OpenItem(item.id, item.title, item.why, item.risk, reminders.times(item.risk))
+            for item in items
+        )
+
     def _schema(self) -> dict[str, JsonValue]:
         conditions: list[JsonValue] = [
             {
@@ -207,10 +256,23 @@ class FlowDefinition(_Part):
             yield from self._unknown(("steps", number), _templates(step), seen)
         yield from self._unknown(("result",), [self.result], seen)
         yield from self._unknown(("commits_to",), [self.commits_to], seen)
+        if self.reminders is not None:
+            yield from self._unsound_reminders(self.reminders)
         for name, entry in self.arguments.items():
             for other in entry.needed_when:
                 if other not in self.arguments:
                     yield ("arguments", name, "needed_when"), f"there is no argument {other}"
+
+    def _unsound_reminders(
+        self, reminders: Reminders
+    ) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        for risk, times in reminders.after_s.items():
+            if not times or list(times) != sorted(times):
+                yield ("reminders", "after_s", risk), "times rise, and there is at least one"
+        for number, item in enumerate(reminders.items):
+            place = ("reminders", "items", number)
+            yield from _unsound_conditions(place, [item.open])
+            yield from self._unknown(place, [item.open], [SEEN])
 
     def _unknown(
         self, place: tuple[str | int, ...], templates: Sequence[JsonValue], steps: Sequence[str]
@@ -225,9 +287,15 @@ class FlowDefinition(_Part):
 def _unsound(
     place: tuple[str | int, ...], step: Step
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Conditions that are none."""
     waits = [step.wait.until, step.wait.fails] if step.wait else []
-    for condition in (step.when, step.done_if, *waits):
+    yield from _unsound_conditions(place, [step.when, step.done_if, *waits])
+
+
+def _unsound_conditions(
+    place: tuple[str | int, ...], conditions: Sequence[JsonValue]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Conditions that are none."""
+    for condition in conditions:
         try:
             holds(condition, Known({}))
         except BadValueError as wrong:

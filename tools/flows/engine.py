@@ -8,11 +8,20 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from tools.canonical import canonical, sha256
-from tools.flows.definition import FlowDefinition, Reading
+from tools.flows.definition import SEEN, FlowDefinition, Reading
 from tools.flows.drive import Drive, FlowParts, StepFailedError, filled, may_run, read
-from tools.flows.values import Known
+from tools.flows.values import Known, holds
 from tools.tool import BusyError, PartialError, PostponedError, RejectedError, Tool
-from tools.types import Attempt, Done, EffectClass, Manifest, Principal, Target, ToolCall
+from tools.types import (
+    Attempt,
+    Done,
+    EffectClass,
+    Manifest,
+    OpenItem,
+    Principal,
+    Target,
+    ToolCall,
+)
 
 UNDO = ".undo"
 
@@ -55,6 +64,19 @@ class FlowTool:
         except PostponedError as later:
             wait_s = (later.until - self._parts.clock()).total_seconds()
             raise BusyError(later.code, later.detail, max(wait_s, 0.0)) from later
+
+    @property
+    def reminders(self) -> tuple[OpenItem, ...]:
+        return self._flow.open_items()
+
+    async def still_open(self, call: ToolCall, who: Principal) -> tuple[OpenItem, ...]:
+        reminders = self._flow.reminders
+        if reminders is None:
+            return ()
+        known = Known(call.arguments)
+        known.results[SEEN] = await self._seen(reminders.look, known, who)
+        open_ = {item.id for item in reminders.items if holds(item.open, known)}
+        return tuple(item for item in self.reminders if item.id in open_)
 
     async def run(self, call: ToolCall, who: Principal, attempt: Attempt) -> Done:
         drive = Drive(self._flow, self._parts, who, attempt.action_id)

@@ -12,6 +12,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from guardrails.tenancy import EVERYBODY, within
 from tools.journal import JournalUnavailableError
 from tools.receipts.checkpoints import StoredCheckpoint
 from tools.receipts.tables import receipt_checkpoint as table
@@ -25,7 +26,7 @@ def upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", "tools.receipts:migrations")
     config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
+    with within(EVERYBODY), engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
         config.attributes["connection"] = connection
@@ -51,37 +52,40 @@ class SqlCheckpoints:
             "told": checkpoint.told,
         }
         try:
-            await self._run(lambda c: c.execute(insert(table).values(row)))
+            await self._run(checkpoint.tenant, lambda c: c.execute(insert(table).values(row)))
         except IntegrityError:
             return False
         return True
 
     async def newest(self, tenant: str) -> StoredCheckpoint | None:
-        found = await self._rows(_of(tenant).order_by(table.c.size.desc()).limit(1))
+        found = await self._rows(tenant, _of(tenant).order_by(table.c.size.desc()).limit(1))
         return found[0] if found else None
 
     async def of(
         self, tenant: str, *, after: int = 0, limit: int = 1000
     ) -> tuple[StoredCheckpoint, ...]:
         later = _of(tenant).where(table.c.size > after)
-        return await self._rows(later.order_by(table.c.size).limit(limit))
+        return await self._rows(tenant, later.order_by(table.c.size).limit(limit))
 
     async def untold(self, tenant: str) -> tuple[StoredCheckpoint, ...]:
         waiting = _of(tenant).where(table.c.told.is_(False))
-        return await self._rows(waiting.order_by(table.c.size))
+        return await self._rows(tenant, waiting.order_by(table.c.size))
 
     async def told(self, checkpoint: StoredCheckpoint) -> None:
         one = (table.c.tenant == checkpoint.tenant, table.c.size == checkpoint.size)
-        await self._run(lambda c: c.execute(update(table).where(*one).values(told=True)))
+        done = update(table).where(*one).values(told=True)
+        await self._run(checkpoint.tenant, lambda c: c.execute(done))
 
-    async def _rows(self, query: Select[tuple[object, ...]]) -> tuple[StoredCheckpoint, ...]:
-        rows = await self._run(lambda c: c.execute(query).mappings().all())
+    async def _rows(
+        self, tenant: str, query: Select[tuple[object, ...]]
+    ) -> tuple[StoredCheckpoint, ...]:
+        rows = await self._run(tenant, lambda c: c.execute(query).mappings().all())
         return tuple(_stored(row) for row in rows)
 
-    async def _run(self, work: Callable[[Connection], _T]) -> _T:
+    async def _run(self, tenant: str, work: Callable[[Connection], _T]) -> _T:
         def call() -> _T:
             try:
-                with self._engine.begin() as connection:
+                with within(tenant), self._engine.begin() as connection:
                     return work(connection)
             except OperationalError as error:
                 raise JournalUnavailableError(

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from typing_extensions import override
 
 from tools.canonical import b64url, canonical
-from tools.journal import Sealer
+from tools.journal import JournalUnavailableError, Sealer
 from tools.receipts.keys import KeyRing, KeyRingError
 
 TYPE = "rcpt"
@@ -25,10 +25,14 @@ class JwsSealer(Sealer):
 
     @override
     def seal(self, payload: Mapping[str, JsonValue]) -> str:
-        """Raises NotCanonicalError, KeyRingError."""
-        key = self._ring.signer(self._clock())
+        """Raises NotCanonicalError; JournalUnavailableError while no key can sign: without its
+        receipt nothing is written, and it is tried again."""
+        try:
+            key = self._ring.signer(self._clock())
+        except KeyRingError as failure:
+            raise JournalUnavailableError(f"receipts cannot be signed: {failure}") from failure
         if key.private is None:
-            raise KeyRingError(f"the key {key.kid} has no private half; rotate")
+            raise JournalUnavailableError(f"the key {key.kid} has no private half; rotate")
         signed = f"{header(key.alg, key.kid)}.{b64url(canonical(payload))}"
         return f"{signed}.{b64url(key.private.sign(signed.encode()))}"
 

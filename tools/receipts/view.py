@@ -89,20 +89,5 @@ async def show(journal: Journal, tenant: str, receipt_id: str) -> Shown:
     return Shown(found[0], payload_of(found[0]), action)
 
 
-async def receipts_for(
-    journal: Journal, tenant: str, subject: str, *, after: int, limit: int
-) -> tuple[Receipt, ...]:
-    """Of the actions that this person asked for, in order."""
-    actions = await journal.actions(tenant, subject=subject, limit=MOST_ACTIONS)
-    receipted = [action for action in actions if _number(action) > after]
-    found = [await journal.receipt_of(tenant, action.id) for action in receipted]
-    later = (receipt for some in found for receipt in some if receipt.seq > after)
-    return tuple(sorted(later, key=lambda receipt: receipt.seq)[:limit])
-
-
-MOST_ACTIONS = 1000
-"""Of one person, looked through for a list of their receipts."""
-
-
 def _number(action: Action) -> int:
     return 0 if action.receipt is None else int(action.receipt.removeprefix(PREFIX))

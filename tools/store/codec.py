@@ -125,6 +125,8 @@ class Codec:
         )
 
     def _sealed_if_known(self, action: Action, name: str, plain: bytes) -> bytes | None:
+        if action.sealed == "erased":  # the person may have begun anew, under another key
+            return None
         try:
             return self._seal(action, name, plain)
         except KeyDestroyedError:
@@ -195,6 +197,8 @@ class Codec:
             context = _context(row["id"], name)
             return self._vault.open(row["tenant"], row["subject"], context, bytes(sealed))
 
+        if all(row[name] is None for name in ("args", "nonce", "salt")):
+            raise KeyDestroyedError(f"the content of {row['id']} was erased")
         args, nonce, salt = (opened(name) for name in ("args", "nonce", "salt"))
         if args is None or nonce is None or salt is None:
             raise ValueError("its content is gone")

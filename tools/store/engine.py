@@ -6,11 +6,13 @@ import re
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, text
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, inspect, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-BUSY_TIMEOUT_MS = 5000
+from guardrails.tenancy import EVERYBODY, confine, within
+
+BUSY_TIMEOUT_MS = 10_000
 """How long SQLite waits for a lock that another process holds (safety reference, 5.5)."""
 POSTGRES_THREADS = 8
 CONNECT_S = 5
@@ -39,9 +41,11 @@ def open_engine(url: str, schema: str | None = None) -> Engine:
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
             raise ValueError(f"schema {schema!r}: small letters, digits and _ only")
         arguments["options"] = f"-csearch_path={schema}"
-    return create_engine(
+    engine = create_engine(
         url, connect_args=arguments, pool_pre_ping=True, pool_size=POSTGRES_THREADS
     )
+    confine(engine)
+    return engine
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -66,10 +70,10 @@ def upgrade(engine: Engine, schema: str | None = None) -> None:
     config = Config()
     config.set_main_option("script_location", "tools:migrations")
     config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
+    with within(EVERYBODY), engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
-            if schema is not None:
-                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+            if schema is not None and not inspect(connection).has_schema(schema):
+                connection.execute(text(f"CREATE SCHEMA {schema}"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from typing import TypeVar
 
 from tools.canonical import sha256
-from tools.journal import DENIED, ENDED, Approval, OutboxRow, Receipt, State
+from tools.journal import DENIED, ENDED, REMINDER, Approval, OutboxRow, Receipt, State
 from tools.store.deciding import OPEN
-from tools.store.rows import Entry, Found, Head
+from tools.store.rows import NO_PARENT, Entry, Found, Head
 from tools.types import Principal
 
 K = TypeVar("K")
@@ -97,8 +98,15 @@ class MemoryRows:
         return True
 
     def find(self, found: Found) -> tuple[Entry, ...]:
-        hits = [entry for entry in self._all.entries.values() if _fits(entry, found)]
-        return tuple(hits[: found.limit])
+        hits = [entry for entry in self._older(found) if _fits(entry, found)]
+        return tuple(hits[-found.limit :] if found.limit is not None else hits)
+
+    def _older(self, found: Found) -> list[Entry]:
+        every = list(self._all.entries.values())
+        if found.before is None:
+            return every
+        place = next((n for n, e in enumerate(every) if e.key == (found.tenant, found.before)), 0)
+        return every[:place]
 
     def steps(self, tenant: str, parent: str) -> tuple[Entry, ...]:
         return self.find(Found(tenant, parent=parent))
@@ -185,9 +193,16 @@ class MemoryRows:
         self._put(self._all.receipts, (receipt.tenant, receipt.seq), receipt)
         self._put(self._all.heads, receipt.tenant, head)
 
-    def receipts(self, tenant: str, after: int, limit: int) -> tuple[Receipt, ...]:
-        last = min(self.head(tenant).seq, after + limit)
-        return tuple(self._all.receipts[tenant, seq] for seq in range(after + 1, last + 1))
+    def receipts(
+        self, tenant: str, after: int, limit: int, subject: str | None = None
+    ) -> tuple[Receipt, ...]:
+        last = self.head(tenant).seq
+        later = (self._all.receipts[tenant, seq] for seq in range(after + 1, last + 1))
+        return tuple(islice((r for r in later if self._asked_for(r, subject)), limit))
+
+    def _asked_for(self, receipt: Receipt, subject: str | None) -> bool:
+        entry = self._all.entries[receipt.tenant, receipt.action_id]
+        return subject in {None, entry.action.who.subject}
 
     def receipts_of(self, tenant: str, action_id: str) -> tuple[Receipt, ...]:
         every = self.receipts(tenant, 0, self.head(tenant).seq)
@@ -218,6 +233,29 @@ class MemoryRows:
             again = replace(told, next_at=until, attempt=told.attempt + 1)
             self._put(self._all.outbox, row.id, again)
 
+    def remind(self, entry: Entry, now: datetime, due: datetime) -> bool:
+        tenant, action_id = entry.key
+        known = (told.row for told in self._all.outbox.values())
+        if any(
+            (row.tenant, row.kind, row.action_id) == (tenant, REMINDER, action_id) for row in known
+        ):
+            return False
+        number = len(self._all.outbox) + 1
+        row = OutboxRow(number, tenant, REMINDER, action_id, entry.action.thread_id, now)
+        self._put(self._all.outbox, number, Told(row, next_at=due))
+        return True
+
+    def hush(self, tenant: str, thread_id: str, now: datetime) -> int:
+        open_ = [
+            told.row
+            for told in self._all.outbox.values()
+            if told.sent_at is None
+            and (told.row.tenant, told.row.kind, told.row.thread_id)
+            == (tenant, REMINDER, thread_id)
+        ]
+        self.sent(open_, now)
+        return len(open_)
+
     def consents(self, tenant: str, subject: str) -> frozenset[str]:
         return frozenset(
             tool
@@ -243,6 +281,6 @@ def _fits(entry: Entry, found: Found) -> bool:
         action.who.tenant == found.tenant
         and found.subject in {None, action.who.subject}
         and (not found.states or action.state in found.states)
-        and found.parent in {None, action.parent}
+        and found.parent in {None, action.parent or NO_PARENT}
         and found.thread_id in {None, action.thread_id}
     )

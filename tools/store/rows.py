@@ -54,6 +54,9 @@ class Head:
     hash: str = ""
 
 
+NO_PARENT = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """Which actions: those of a tenant, narrowed by what is given, oldest first."""
@@ -61,8 +64,9 @@ class Found:
     tenant: str
     subject: str | None = None
     states: Sequence[State] = ()
-    parent: str | None = None
+    parent: str | None = None  # NO_PARENT: actions that are no steps
     thread_id: str | None = None
+    before: str | None = None
     limit: int | None = None
 
 
@@ -89,7 +93,9 @@ class Rows(Protocol):
         """Write what differs where state, digest and fence are those of `before`; whether so."""
         ...
 
-    def find(self, found: Found) -> tuple[Entry, ...]: ...
+    def find(self, found: Found) -> tuple[Entry, ...]:
+        """The newest, in order of insertion."""
+        ...
 
     def steps(self, tenant: str, parent: str) -> tuple[Entry, ...]:
         """Locked."""
@@ -144,7 +150,9 @@ class Rows(Protocol):
 
     def add_receipt(self, receipt: Receipt, head: Head) -> None: ...
 
-    def receipts(self, tenant: str, after: int, limit: int) -> tuple[Receipt, ...]: ...
+    def receipts(
+        self, tenant: str, after: int, limit: int, subject: str | None = None
+    ) -> tuple[Receipt, ...]: ...
 
     def receipts_of(self, tenant: str, action_id: str) -> tuple[Receipt, ...]: ...
 
@@ -155,6 +163,14 @@ class Rows(Protocol):
     def sent(self, rows: Sequence[OutboxRow], now: datetime) -> None: ...
 
     def later(self, rows: Sequence[OutboxRow], until: datetime) -> None: ...
+
+    def remind(self, entry: Entry, now: datetime, due: datetime) -> bool:
+        """A reminder of this action; False when there was one, told or not."""
+        ...
+
+    def hush(self, tenant: str, thread_id: str, now: datetime) -> int:
+        """Untold reminders of the thread count as told. How many."""
+        ...
 
     def consents(self, tenant: str, subject: str) -> frozenset[str]: ...
 

@@ -13,7 +13,7 @@ from tools.store import statements as st
 from tools.store import tail
 from tools.store.codec import Codec, approval_of
 from tools.store.moving import timestamp
-from tools.store.rows import Entry, Found, Head
+from tools.store.rows import NO_PARENT, Entry, Found, Head
 from tools.tables import action
 from tools.types import Principal
 
@@ -70,15 +70,19 @@ class SqlRows:
         wanted = [action.c.tenant == found.tenant]
         for column, value in (
             (action.c.subject, found.subject),
-            (action.c.parent, found.parent),
+            (action.c.parent, found.parent or None),
             (action.c.thread_id, found.thread_id),
         ):
             if value is not None:
                 wanted.append(column == value)
+        if found.parent == NO_PARENT:
+            wanted.append(action.c.parent.is_(None))
         if found.states:
             wanted.append(action.c.state.in_([state.value for state in found.states]))
-        ordered = st.ENTRIES.where(*wanted).order_by(action.c.ordinal)
-        return self._many(ordered.limit(found.limit))
+        if found.before is not None:
+            wanted.append(action.c.ordinal < st.ordinal_of(found.tenant, found.before))
+        newest = st.ENTRIES.where(*wanted).order_by(action.c.ordinal.desc()).limit(found.limit)
+        return self._many(newest)[::-1]
 
     def insert(self, entry: Entry) -> bool:
         values = self._codec.new(entry)
@@ -189,8 +193,10 @@ class SqlRows:
     def add_receipt(self, receipt: Receipt, head: Head) -> None:
         tail.add_receipt(self._connection, receipt, head)
 
-    def receipts(self, tenant: str, after: int, limit: int) -> tuple[Receipt, ...]:
-        return tail.receipts(self._connection, tenant, after, limit)
+    def receipts(
+        self, tenant: str, after: int, limit: int, subject: str | None = None
+    ) -> tuple[Receipt, ...]:
+        return tail.receipts(self._connection, tenant, after, limit, subject)
 
     def receipts_of(self, tenant: str, action_id: str) -> tuple[Receipt, ...]:
         return tail.receipts_of(self._connection, tenant, action_id)
@@ -206,6 +212,12 @@ class SqlRows:
 
     def later(self, rows: Sequence[OutboxRow], until: datetime) -> None:
         tail.mark(self._connection, rows, {"next_at": timestamp(until)}, again=True)
+
+    def remind(self, entry: Entry, now: datetime, due: datetime) -> bool:
+        return tail.remind(self._connection, entry, now, due)
+
+    def hush(self, tenant: str, thread_id: str, now: datetime) -> int:
+        return tail.hush(self._connection, tenant, thread_id, now)
 
     # --- running --------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    ScalarSelect,
     Select,
     Table,
     and_,
@@ -197,6 +198,14 @@ SENT = update(outbox).where(
     outbox.c.tenant == bindparam("at_tenant"), outbox.c.id == bindparam("at_number")
 )
 LATER = SENT.values(attempt=outbox.c.attempt + 1)
+
+
+def ordinal_of(tenant: str, action_id: str) -> ScalarSelect[int]:
+    """Null where there is no such action: nothing is older."""
+    older = action.alias()
+    which = (older.c.tenant == tenant, older.c.id == action_id)
+    return select(older.c.ordinal).where(*which).scalar_subquery()
+
 
 # SQLite numbers nothing but its own row ids; it has one writer, so the next number is free.
 NEXT_ORDINAL = select(func.coalesce(func.max(action.c.ordinal), 0) + 1)

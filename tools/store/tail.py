@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, select, text, update
 
-from tools.journal import OutboxRow, Receipt
+from tools.journal import REMINDER, OutboxRow, Receipt
 from tools.store import statements as st
 from tools.store.moving import timestamp
 from tools.store.rows import Entry, Head
-from tools.tables import chain_head, receipt
+from tools.tables import action, chain_head, outbox, receipt
 
 _HEAD = {
     dialect: new.on_conflict_do_update(
@@ -20,6 +20,7 @@ _HEAD = {
     for dialect, new in st.inserts(chain_head).items()
 }
 _ADD = receipt.insert()
+_IS_REMINDER = text(f"kind = '{REMINDER}'")  # no parameter: the planner must see the index's own
 _MOVE_HEAD = update(chain_head).where(chain_head.c.tenant == bindparam("at_tenant"))
 
 
@@ -44,8 +45,13 @@ def add_receipt(connection: Connection, new: Receipt, last: Head) -> None:
     connection.execute(_MOVE_HEAD, moved)
 
 
-def receipts(connection: Connection, tenant: str, after: int, limit: int) -> tuple[Receipt, ...]:
+def receipts(
+    connection: Connection, tenant: str, after: int, limit: int, subject: str | None = None
+) -> tuple[Receipt, ...]:
     wanted = select(receipt).where(receipt.c.tenant == tenant, receipt.c.seq > after)
+    if subject is not None:
+        same = (action.c.tenant == receipt.c.tenant) & (action.c.id == receipt.c.action_id)
+        wanted = wanted.join(action, same).where(action.c.subject == subject)
     return _receipts(connection, wanted.order_by(receipt.c.seq).limit(limit))
 
 
@@ -69,13 +75,42 @@ def _receipts(connection: Connection, wanted: Select[tuple[object, ...]]) -> tup
 
 
 def tell(connection: Connection, entry: Entry, now: datetime) -> None:
+    _add_news(connection, entry, f"action.{entry.action.state}", now, None)
+
+
+def remind(connection: Connection, entry: Entry, now: datetime, due: datetime) -> bool:
+    tenant, action_id = entry.key
+    known = select(outbox.c.id).where(
+        outbox.c.tenant == tenant, outbox.c.action_id == action_id, _IS_REMINDER
+    )
+    if connection.execute(known).first() is not None:
+        return False
+    _add_news(connection, entry, REMINDER, now, due)
+    return True
+
+
+def hush(connection: Connection, tenant: str, thread_id: str, now: datetime) -> int:
+    untold = (
+        outbox.c.tenant == tenant,
+        outbox.c.thread_id == thread_id,
+        _IS_REMINDER,
+        outbox.c.sent_at.is_(None),
+    )
+    told = update(outbox).where(*untold).values(sent_at=timestamp(now))
+    return connection.execute(told).rowcount
+
+
+def _add_news(
+    connection: Connection, entry: Entry, kind: str, now: datetime, due: datetime | None
+) -> None:
     action = entry.action
     values: dict[str, object] = {
         "tenant": action.who.tenant,
-        "kind": f"action.{action.state}",
+        "kind": kind,
         "action_id": action.id,
         "thread_id": action.thread_id,
         "attempt": 0,
+        "next_at": None if due is None else timestamp(due),
         "created": timestamp(now),
     }
     if connection.dialect.name != "postgresql":

@@ -14,11 +14,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
 
 from tests.e2e.killing.failpoints import Failpoints
-from tests.e2e.killing.parts import POSTGRES, journal_urls, open_journal, prepare_journal
+from tests.e2e.killing.parts import journal_urls, open_journal, prepare_journal
 from tests.tools.acting import racing
 from tests.tools.acting.floor import Floor, person
 from tests.tools.twins import manifest
@@ -31,23 +29,9 @@ WAYS = racing.PROCESSES * racing.THREADS
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "postgres":
-        reachable()
     with journal_urls(request.param, tmp_path) as url:
         prepare_journal(url, tmp_path)
         yield url
-
-
-def reachable() -> None:
-    engine = create_engine(POSTGRES, connect_args={"connect_timeout": 2})
-    try:
-        engine.connect().close()
-    except OperationalError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no PostgreSQL at {POSTGRES}: {type(error.orig).__name__}")
-    finally:
-        engine.dispose()
 
 
 async def cards(url: str, folder: Path) -> Sequence[Action]:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
+from tests.postgres import POSTGRES, own_schema
 from tools.slots import MOST, FileSlots, PostgresSlots, Slots
 
-POSTGRES = os.environ.get(
-    "EMBARK_TEST_POSTGRES_URL", "postgresql+psycopg://root@127.0.0.1:5432/test"
-)
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -38,21 +33,10 @@ time.sleep(60)
 @pytest.fixture
 def postgres() -> Iterator[Engine]:
     """An engine in a schema of its own."""
-    schema = f"slots_{uuid.uuid4().hex}"
-    admin = create_engine(POSTGRES, connect_args={"connect_timeout": 2})
-    try:
-        with admin.begin() as connection:
-            connection.execute(text(f"CREATE SCHEMA {schema}"))
-    except OperationalError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no PostgreSQL at {POSTGRES}: {type(error.orig).__name__}")
-    engine = create_engine(f"{POSTGRES}?options=-csearch_path%3D{schema}")
-    yield engine
-    engine.dispose()
-    with admin.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    admin.dispose()
+    with own_schema() as place:
+        engine = create_engine(place.url_there)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture(params=["files", "postgres"])

@@ -27,7 +27,6 @@ POLICY = WorkerPolicy(
     surface_s=0.0,
     expire_s=0.01,
     tell_s=0.01,
-    untold_s=0.0,
     grace_s=1.0,
     again=Backoff(0.01, 0.02),
 )
@@ -40,12 +39,12 @@ class Told:
         self.rows: list[OutboxRow] = []
         self._deaf = deaf
 
-    async def __call__(self, row: OutboxRow) -> bool:
+    async def __call__(self, row: OutboxRow) -> float | None:
         if self._deaf:
             self._deaf -= 1
-            return False
+            return 0.0
         self.rows.append(row)
-        return True
+        return None
 
     def kinds(self, action: Action) -> list[str]:
         return [row.kind for row in self.rows if row.action_id == action.id]

@@ -12,6 +12,7 @@ from tools.flows import flow_problems
 from tools.types import Tier
 
 READ = {"do": "read_item", "with": {"name": "x"}}
+OPEN = {"id": "x", "title": "X", "why": "Y.", "open": {}, "risk": "low"}
 UNTIL = {"$result": "a", "at": "/value", "present": True}
 
 
@@ -39,6 +40,8 @@ def test_a_sound_flow_has_no_problems() -> None:
         (step("a", wait={"do": "read_item", "with": {"id": 1}, "until": UNTIL}), {},
          "flow.a: read_item has no argument id"),
         (step("a"), {"look": {"do": "gone"}}, "flow.look: there is no tool gone"),
+        (step("a"), {"reminders": {"look": {"do": "gone"}, "items": [OPEN]}},
+         "flow.reminders: there is no tool gone"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_place(

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from tools.flows import FlowFileError, read_flow, read_flows
+from tools.flows.definition import DAY_S
 from tools.types import EffectClass, Tier
 
 GOOD = """\
@@ -41,6 +42,20 @@ steps:
     title: Note it
     do: note
     with: {about: {$result: first, at: /id}}
+reminders:
+  look: {do: read}
+  after_s: {low: [60, 120]}
+  items:
+    - id: farewell
+      title: Say goodbye
+      why: It is polite.
+      open: {$result: seen, at: /left, in: [false]}
+      risk: low
+    - id: thanks
+      title: Say thanks
+      why: They may not come back.
+      open: {$result: seen, at: /thanked, present: false}
+      risk: high
 """
 
 
@@ -90,6 +105,13 @@ def test_what_is_needed_depends_on_what_was_given(
     assert [name for name in ("name", "dialect") if f"'{name}' is a required" in said] == missing
 
 
+def test_what_is_said_again_is_the_riskiest_first(tmp_path: Path) -> None:
+    thanks, farewell = read_flow(_file(tmp_path, GOOD)).open_items()
+
+    assert (thanks.id, thanks.after_s) == ("thanks", (DAY_S, 3 * DAY_S, 7 * DAY_S))
+    assert (farewell.id, farewell.after_s) == ("farewell", (60.0, 120.0))
+
+
 def test_any_change_of_content_changes_the_version(tmp_path: Path) -> None:
     before = read_flow(_file(tmp_path, GOOD)).manifest().version
     after = read_flow(_file(tmp_path, GOOD.replace("Say it", "Say so"))).manifest().version
@@ -117,6 +139,10 @@ def test_any_change_of_content_changes_the_version(tmp_path: Path) -> None:
             "    title: Say it\n    when: {$arg: name}",
             "steps.0: {'$arg': 'name'} is no",
         ),
+        ("[60, 120]", "[120, 60]", "33: reminders.after_s.low: times rise"),
+        ("[60, 120]", "[0]", "33: reminders.after_s.low.0: Input should be greater than 0"),
+        ("$result: seen, at: /left", "$result: first", "35: reminders.items.0: no step"),
+        ("risk: low", "risk: grave", "39: reminders.items.0.risk: "),
     ],
 )
 def test_a_mistake_is_reported_with_its_line(

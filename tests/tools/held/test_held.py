@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from typing_extensions import override
 
 from tests.contracts.held import PLACE, HeldValuesContract, hold
-from tests.retrieval.building import postgresql
+from tests.postgres import own_schema
 from tools.held_memory import MemoryHeldValues
 from tools.held_sql import HeldSchemaError, SqlHeldValues, prepare
 from tools.store.engine import open_engine
@@ -52,9 +52,11 @@ class TestSqliteHeldValues(HeldValuesContract):
 class TestPostgresqlHeldValues(HeldValuesContract):
     @pytest.fixture
     def engine(self) -> Iterator[Engine]:
-        with postgresql() as engine:
+        with own_schema() as (url, schema):
+            engine = open_engine(url, schema)
             prepare(engine)
             yield engine
+            engine.dispose()
 
     @override
     @pytest.fixture

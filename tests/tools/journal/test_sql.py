@@ -10,7 +10,8 @@ from sqlalchemy import Engine, inspect, text, update
 
 from tests.contracts.journal import JournalContract
 from tests.contracts.journal_bench import Bench, check_chain
-from tests.tools.journal.databases import POSTGRES, postgres, postgres_schema, sqlite
+from tests.postgres import POSTGRES, own_schema
+from tests.tools.journal.databases import postgres, sqlite
 from tests.tools.journal.making import (
     ADA,
     BOB,
@@ -106,14 +107,14 @@ def test_sqlite_loses_nothing_that_was_acknowledged(engine: Engine) -> None:
     assert settings == {
         "journal_mode": "wal",
         "synchronous": 2,
-        "busy_timeout": 5000,
+        "busy_timeout": 10_000,
         "secure_delete": 1,
     }
 
 
 def test_many_processes_make_the_tables_once() -> None:
-    with postgres_schema() as schema:
-        engine = open_engine(POSTGRES, schema)
+    with own_schema() as (url, schema):
+        engine = open_engine(url, schema)
         upgrade(engine, schema)
         upgrade(engine, schema)
         assert set(inspect(engine).get_table_names(schema=schema)) >= set(metadata.tables)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, create_engine, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, create_engine, inspect
 
 from tests.contracts.receipts import CheckpointStoreContract
+from tests.postgres import own_schema
 from tests.tools.receipts.chains import NOON, Signed, open_ring
 from tools.journal import JournalUnavailableError, Receipt
 from tools.receipts.checkpoints import (
@@ -33,10 +31,8 @@ from tools.receipts.keys import KeyRing
 from tools.receipts.tables import VERSION_TABLE, metadata
 from tools.receipts.verify import Depth, Outside, notes, verify_file
 from tools.receipts.verify.merkle import Frontier, leaf_hash
+from tools.store.engine import open_engine
 
-POSTGRES = os.environ.get(
-    "EMBARK_TEST_POSTGRES_URL", "postgresql+psycopg://root@127.0.0.1:5432/test"
-)
 MINUTE = timedelta(seconds=60)
 
 
@@ -59,23 +55,11 @@ class TestPostgresCheckpoints(CheckpointStoreContract):
     @pytest.fixture
     def store(self) -> Iterator[CheckpointStore]:
         """In a schema of this test's own."""
-        schema = f"embark_{uuid4().hex[:12]}"
-        admin = create_engine(POSTGRES, connect_args={"connect_timeout": 2})
-        try:
-            with admin.begin() as connection:
-                connection.execute(text(f"CREATE SCHEMA {schema}"))
-        except OperationalError as error:
-            admin.dispose()
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(f"no PostgreSQL at {POSTGRES}: {type(error.orig).__name__}")
-        engine = create_engine(f"{POSTGRES}?options=-csearch_path%3D{schema}")
-        upgrade(engine)
-        yield SqlCheckpoints(engine)
-        engine.dispose()
-        with admin.begin() as connection:
-            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-        admin.dispose()
+        with own_schema() as place:
+            engine = open_engine(place.url, place.schema)
+            upgrade(engine)
+            yield SqlCheckpoints(engine)
+            engine.dispose()
 
 
 def test_the_revisions_make_the_table_that_the_code_knows(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from tools.receipts.keys import KeyRing
 from tools.receipts.sealing import JwsSealer
 from tools.receipts.verify import Failed, Outside, Report, verify_file
 from tools.receipts.verify.journal import Journal
-from tools.receipts.view import UnknownReceiptError, receipts_for, show
+from tools.receipts.view import UnknownReceiptError, show
 
 
 class Desk:
@@ -133,8 +133,8 @@ async def test_a_receipt_that_is_not_there_is_named(desk: Desk, name: str) -> No
 async def test_a_persons_receipts_are_those_of_their_actions(desk: Desk) -> None:
     await busy(desk)
     await approved(desk.journal)  # no receipt yet
-    found = await receipts_for(desk.journal, "acme", ADA.subject, after=0, limit=10)
+    found = await desk.journal.receipts("acme", subject=ADA.subject)
     assert [receipt.seq for receipt in found] == [1, 2, 3, 4, 5]
-    later = await receipts_for(desk.journal, "acme", ADA.subject, after=2, limit=2)
+    later = await desk.journal.receipts("acme", subject=ADA.subject, after=2, limit=2)
     assert [receipt.seq for receipt in later] == [3, 4]
-    assert await receipts_for(desk.journal, "acme", "bob", after=0, limit=10) == ()
+    assert await desk.journal.receipts("acme", subject="bob") == ()

@@ -56,7 +56,9 @@ def _late_receipt(rows: MemoryRows, receipt: Receipt, head: Head) -> None:
     rows._put(rows._all.heads, receipt.tenant, head)
 
 
-def _late_receipts(rows: MemoryRows, tenant: str, after: int, limit: int) -> tuple[Receipt, ...]:
+def _late_receipts(
+    rows: MemoryRows, tenant: str, after: int, _limit: int, _subject: str | None = None
+) -> tuple[Receipt, ...]:
     every = sorted(rows._all.receipts.items())
     return tuple(r for (of, seq), r in every if of == tenant and seq > after)
 

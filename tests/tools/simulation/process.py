@@ -45,7 +45,6 @@ WORK = WorkerPolicy(
     surface_s=5.0,
     expire_s=400.0,
     tell_s=20.0,
-    untold_s=5.0,
     grace_s=1.0,
     again=Backoff(0.5, 4.0),
 )
@@ -120,10 +119,10 @@ class Told:
     refusing: float = 0.0
     rows: dict[int, OutboxRow] = field(default_factory=dict)
 
-    async def __call__(self, row: OutboxRow) -> bool:
+    async def __call__(self, row: OutboxRow) -> float | None:
         await asyncio.sleep(0)
         self.rows[row.id] = row
-        return not (self.refusing and self.rng.random() < self.refusing)
+        return 5.0 if self.refusing and self.rng.random() < self.refusing else None
 
 
 @dataclass

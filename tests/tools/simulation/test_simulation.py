@@ -32,6 +32,7 @@ def _chunk(seeds: range) -> Summary:
     return run(seeds)
 
 
+@pytest.mark.alone
 def test_no_schedule_breaks_an_invariant(capsys: pytest.CaptureFixture[str]) -> None:
     size = max(SCHEDULES // (4 * JOBS), 1)
     last = FIRST + SCHEDULES

@@ -106,6 +106,11 @@ def test_try_shows_the_card_and_asks(shop: Shop) -> None:
     assert (document["state"], document["receipt"]) == ("succeeded", "rcpt_1")
     assert document["undo"]["tool"] == "fleet_delete_project"
     assert shop.fleet.effects == ["create prj-1"]
+    config = ["--config", str(shop.folder / "embark.toml")]
+    listed = CliRunner().invoke(app, [*config, "audit", "list", "--what", "approval", "--json"])
+    (row,) = json.loads(listed.stdout)["entries"]  # of the word that was given
+    assert (row["who"], row["whom"]) == ("cli", "cli")
+    assert row["route"].startswith("approve by ")
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,44 @@ async def test_the_connection_goes_to_the_address_that_was_checked() -> None:
     assert names.asked == 1  # a second look could have another answer
 
 
+async def test_a_host_has_one_pool_however_often_it_is_asked() -> None:
+    made: list[Wire] = []
+
+    def pool() -> Wire:
+        made.append(Wire())
+        return made[-1]
+
+    reach = Reach(frozenset({"api.example.com", "eu.example.com"}))
+    async with Outbound(reach, resolver=Names([PUBLIC]), pool=pool) as client:
+        for host in ("api", "eu", "api", "api"):
+            await client.send(Outgoing("GET", f"https://{host}.example.com/", {}))
+    assert [len(wire.seen) for wire in made] == [3, 1]
+
+
+class SettingWire(Wire):
+    """Sets a cookie with every answer, and keeps those that come back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cookies: list[str | None] = []
+
+    @override
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.cookies.append(request.headers.get("cookie"))
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        return httpx2.Response(200, headers={"set-cookie": f"session={token}"}, content=b"{}")
+
+
+async def test_a_cookie_that_the_host_sets_for_one_person_is_sent_for_nobody() -> None:
+    wire = SettingWire()
+    reach = Reach(frozenset({"api.example.com"}))
+    async with Outbound(reach, resolver=Names([PUBLIC]), pool=lambda: wire) as client:
+        for token in ("ana", "bo"):
+            bearer = {"authorization": f"Bearer {token}"}
+            await client.send(Outgoing("GET", "https://api.example.com/", bearer))
+    assert wire.cookies == [None, None]
+
+
 async def test_rebinding_between_requests_is_refused() -> None:
     names, wire = Names([PUBLIC], ["127.0.0.1"]), Wire()
     reach = Reach(frozenset({"api.example.com"}))

@@ -213,7 +213,9 @@ class CredentialContract:
         assert await credentials.forget(WHO, "a") == 1
         assert await credentials.forget(WHO) == 1
         assert await credentials.forget(WHO) == 0
-        assert await credentials.revoke_all("b") == 1
+        assert await credentials.count(WHO.tenant, "b") == 1
+        assert await credentials.revoke_all("t2", "b") == 0
+        assert await credentials.revoke_all(WHO.tenant, "b") == 1
         assert await credentials.headers(other, "a")
 
     @pytest.mark.parametrize("token", ["", "a\r\nX-Evil: 1", "ä", "x" * 20_000])
