@@ -144,7 +144,7 @@ class Gate:
         scope = Scope(tenant, unrestricted=True)
         dense = self.encoder.encode_query(text)
         hits = draft.index.fused(dense, sparse_query(text), scope, self.policy.depth)
-        return {chunk.path for chunk in draft.chunks.get([hit.id for hit in hits]).values()}
+        return {chunk.path for chunk in draft.chunks.get(tenant, [hit.id for hit in hits]).values()}
 
 
 def _counts(draft: Draft, plan: Plan, chunks: Sequence[Chunk]) -> Check:

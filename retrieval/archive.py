@@ -102,3 +102,8 @@ class Archive(Protocol):
         """Delete all but the newest `keep` versions; never the current one, nor the one that
         `rollback` returns to, nor one that is leased."""
         ...
+
+    def purge(self, now: datetime) -> Removal:
+        """Delete all but the current version at once, also the one to roll back to, and what the
+        catalog says of their content; never one that is leased."""
+        ...

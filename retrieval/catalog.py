@@ -137,6 +137,23 @@ class Catalog:
         with self._engine.begin() as connection:
             connection.execute(delete(_version).where(_c.name == name))
 
+    def forget_content(self, but: str | None) -> None:
+        """Pages and gate reports, which quote pages, of all versions but one; on SQLite also the
+        bytes that were freed."""
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            query = select(_c.name, _c.manifest).where(_c.name != (but or ""))
+            for name, packed in connection.execute(query).all():
+                bare = replace(Manifest.from_json(packed, name), pages=(), gate={}, folders={})
+                connection.execute(
+                    update(_version).where(_c.name == name).values(manifest=bare.to_json().decode())
+                )
+        if self._engine.dialect.name == "sqlite":
+            with self._engine.connect() as connection:
+                alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+                alone.exec_driver_sql("VACUUM")
+
     def before(self, version: str | None, there: Collection[str]) -> str | None:
         """The nearest predecessor of `version` that is among those still `there`."""
         previous = {record.name: record.previous for record in self.records()}

@@ -26,7 +26,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import NullPool, QueuePool
 
-SCHEMA = "1"
+from guardrails.tenancy import is_protected, protect
+
+SCHEMA = "2"
 """Of these tables and of the vector payload: part of the index fingerprint."""
 ONLY = "only"
 """What the version column says inside a file that holds a single version."""
@@ -80,6 +82,8 @@ def create_schema(engine: Engine) -> None:
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(text(statement))
+        if not is_protected(connection, chunk_table.name):
+            protect(connection, chunk_table.name)
 
 
 def open_file(path: Path) -> Engine:

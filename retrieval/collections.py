@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
@@ -28,6 +29,7 @@ from retrieval.library import Snapshot
 from retrieval.manifest import Manifest, version_time
 from retrieval.server import ServerIndex
 from retrieval.store import ChunkWriter, SqlChunkStore
+from retrieval.tags import TagsOf
 
 ALIAS = "docs"
 RECHECK_S = 1.0
@@ -36,6 +38,14 @@ GRACE = timedelta(minutes=15)
 """Longer than any lease: a question is answered or given up within minutes."""
 _COPY_BATCH = 256  # points; the request size of `retrieval.server`
 _WRITER = 0x656D626172  # key of the advisory lock: "embar" in ASCII
+
+
+class Parts(NamedTuple):
+    """What a version on a server is opened with."""
+
+    client: QdrantClient
+    engine: Engine
+    tags: TagsOf
 
 
 class ServerLibrary(LeasedLibrary):
@@ -48,12 +58,15 @@ class ServerLibrary(LeasedLibrary):
         self,
         client: QdrantClient,
         engine: Engine,
+        tags: TagsOf,
         *,
         alias: str = ALIAS,
         recheck_s: float = RECHECK_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        shelf = CollectionShelf(client, engine, alias, recheck_s=recheck_s, clock=clock)
+        shelf = CollectionShelf(
+            Parts(client, engine, tags), alias, recheck_s=recheck_s, clock=clock
+        )
         super().__init__(shelf, retry_after_s=RETRY_AFTER_S, clock=clock)
 
 
@@ -62,15 +75,13 @@ class CollectionShelf:
 
     def __init__(
         self,
-        client: QdrantClient,
-        engine: Engine,
+        parts: Parts,
         alias: str,
         *,
         recheck_s: float,
         clock: Callable[[], float],
     ) -> None:
-        self._client = client
-        self._engine = engine
+        self._client, self._engine, self._tags = parts
         self._alias = alias
         self._recheck_s = recheck_s
         self._clock = clock
@@ -91,7 +102,9 @@ class CollectionShelf:
 
     def open(self, version: str) -> Opened:
         manifest = manifest_of(self._engine, version)
-        index = ServerIndex.open(self._client, version, dimension=manifest.dimension)
+        tags = self._tags(version)
+        index = ServerIndex.open(self._client, version, dimension=manifest.dimension, tags=tags)
+        index.check_tags()
         chunks = SqlChunkStore(self._engine, version)
         for what, count in (("vectors", index.count()), ("chunks", chunks.count())):
             if count != manifest.chunks:
@@ -110,6 +123,7 @@ class CollectionArchive:
         self,
         client: QdrantClient,
         engine: Engine,
+        tags: TagsOf,
         lock_root: Path,
         *,
         alias: str = ALIAS,
@@ -118,12 +132,15 @@ class CollectionArchive:
         """Creates missing tables. Raises ValueError unless the database is one of ours."""
         self._client = client
         self._engine = engine
+        self._tags = tags
         self._locks = Folders(lock_root)
         self._alias = alias
         self._grace = grace
         create_schema(engine)
         self._catalog = Catalog(engine)
-        self._shelf = CollectionShelf(client, engine, alias, recheck_s=0, clock=time.monotonic)
+        self._shelf = CollectionShelf(
+            Parts(client, engine, tags), alias, recheck_s=0, clock=time.monotonic
+        )
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -146,11 +163,14 @@ class CollectionArchive:
         self._catalog.add(
             Manifest(version, "", "", dimension, created, None), VersionState.BUILDING, 0
         )
-        index = ServerIndex.create(self._client, version, dimension=dimension)
+        tags = self._tags(version)
+        index = ServerIndex.create(self._client, version, dimension=dimension, tags=tags)
         writer = ChunkWriter(self._engine, version)
         if base is not None:
             writer.copy(base)
-            self._copy_points(ServerIndex.open(self._client, base, dimension=dimension), index)
+            old = self._tags(base)
+            source = ServerIndex.open(self._client, base, dimension=dimension, tags=old)
+            self._copy_points(source, index)
         return Draft(version, index, SqlChunkStore(self._engine, version), writer)
 
     def publish(self, draft: Draft, manifest: Manifest, now: datetime) -> Manifest:
@@ -206,6 +226,16 @@ class CollectionArchive:
                 self._catalog.removed(name, now)
                 removed.append(name)
         return Removal(tuple(removed), tuple(in_use))
+
+    def purge(self, now: datetime) -> Removal:
+        """Without the time of grace: a question under way on an older version fails."""
+        current = self.current()
+        older = [name for name in self._versions() if name != current]
+        for name in older:
+            self._delete(name)
+            self._catalog.removed(name, now)
+        self._catalog.forget_content(current)
+        return Removal(tuple(older), ())
 
     def _switch(self, version: str, now: datetime) -> None:
         """Verify as a reader would, then move the alias in one operation."""

@@ -17,8 +17,16 @@ from typing import TypeVar, cast
 import portalocker
 import qdrant_edge as edge
 
-from retrieval.filters import CHUNK, TENANT, Answer, Clause, clauses, tenant_clause, verified
-from retrieval.index import IndexLockedError, IndexUnavailableError, Point, Rankings, RetrievalError
+from retrieval.filters import Clause, clauses, tenant_clause
+from retrieval.gateway import Answer, Gateway, needed
+from retrieval.index import (
+    IndexLockedError,
+    IndexUnavailableError,
+    OutsideScopeError,
+    Point,
+    Rankings,
+    RetrievalError,
+)
 from retrieval.points import (
     FUSION_DEPTH,
     HASH,
@@ -29,6 +37,7 @@ from retrieval.points import (
     point_of,
 )
 from retrieval.sparse_files import copy_file
+from retrieval.tags import CHUNK, COVERED, TAG, TENANT, Tags
 from retrieval.types import (
     LABEL_FIELDS,
     ChunkId,
@@ -54,16 +63,23 @@ class EdgeIndex:
     """One shard folder. Search from any thread, write from one; `close` frees the folder."""
 
     def __init__(
-        self, shard: edge.EdgeShard, lock: portalocker.Lock, dimension: int, *, writable: bool
+        self,
+        shard: edge.EdgeShard,
+        lock: portalocker.Lock,
+        dimension: int,
+        gateway: Gateway,
+        *,
+        writable: bool,
     ) -> None:
         """Use `open`: only it takes the lock first."""
         self._shard = shard
+        self._gateway = gateway
         self._lock = lock
         self._dimension = dimension
         self._writable = writable
 
     @classmethod
-    def open(cls, path: Path, *, dimension: int, writable: bool) -> EdgeIndex:
+    def open(cls, path: Path, *, dimension: int, tags: Tags, writable: bool) -> EdgeIndex:
         """Own the folder until `close`. `writable` creates it (mode 0700) where it is missing.
 
         Raises IndexLockedError (somebody owns it; nothing was touched), IndexUnavailableError
@@ -81,7 +97,7 @@ class EdgeIndex:
         except RetrievalError:
             lock.release()
             raise
-        return cls(shard, lock, dimension, writable=writable)
+        return cls(shard, lock, dimension, Gateway(tags), writable=writable)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Logged ahead; ValueError for a vector of another dimension."""
@@ -91,7 +107,7 @@ class EdgeIndex:
             edge.Point(
                 point_id(point.id),
                 {_DENSE: cast("list[float]", point.dense), _SPARSE: _sparse(point.sparse)},
-                payload_of(point),
+                payload_of(point, self._gateway.tags),
             )
             for point in points
         ]
@@ -105,7 +121,7 @@ class EdgeIndex:
     def search(self, dense: Vector, sparse: SparseVector, scope: Scope, limit: int) -> Rankings:
         check_dimension(dense, self._dimension)
         required = clauses(scope)
-        allowed, fields = _filter(required), _fields(required)
+        allowed, fields = _filter(required), needed(required)
         near, matching = _queries(dense, sparse)
         request = edge.QueryBatchRequest(
             [
@@ -121,9 +137,8 @@ class EdgeIndex:
         )
         with _Engine(self._path):
             by_angle, by_terms = self._shard.query_batch(request)
-        return Rankings(
-            verified(_answers(by_angle), required), verified(_answers(by_terms), required)
-        )
+        admit = self._gateway.admit
+        return Rankings(admit(_answers(by_angle), required), admit(_answers(by_terms), required))
 
     def fused(
         self, dense: Vector, sparse: SparseVector, scope: Scope, limit: int
@@ -143,24 +158,48 @@ class EdgeIndex:
             ],
             # the engine counts ranks from 0 in 1 / (k + rank)
             query=cast("edge.Fusion", edge.Fusion.Rrf(k=RRF_K + 1)),
-            with_payload=_fields(required),
+            with_payload=needed(required),
         )
         with _Engine(self._path):
-            return verified(_answers(self._shard.query(request)), required)
+            found = self._shard.query(request)
+        return self._gateway.admit(_answers(found), required)
 
     def hashes(self) -> Mapping[ChunkId, str]:
-        found: dict[ChunkId, str] = {}
+        payloads = (cast("dict[str, str]", r.payload) for r in self._scrolled([CHUNK, HASH]))
+        return {ChunkId(payload[CHUNK]): payload[HASH] for payload in payloads}
+
+    def check_tags(self) -> None:
+        """Whether the key that is at hand made the tags: looks at one point, not at all.
+
+        Raises IndexUnavailableError.
+        """
+        first = next(self._scrolled([*COVERED, TAG], batch=1), None)
+        if first is not None:
+            self._gateway.check(first.payload or {})
+
+    def retag(self, before: Tags) -> None:
+        """Points carried over from the version of `before` become this version's.
+
+        Raises OutsideScopeError for one whose old tag does not fit; then it is of no use.
+        """
+        for record in list(self._scrolled([*COVERED, TAG])):
+            payload = record.payload or {}
+            if not before.holds(payload):
+                raise OutsideScopeError(1)
+            tag = {TAG: self._gateway.tags.tag(payload)}
+            self._update(edge.UpdateOperation.set_payload([record.id], tag))
+
+    def _scrolled(self, fields: list[str], batch: int = _BATCH) -> Iterator[edge.Record]:
         offset: edge.PointId | None = None
         while True:
             request = edge.ScrollRequest(
-                offset=offset, limit=_BATCH, with_payload=[CHUNK, HASH], with_vector=False
+                offset=offset, limit=batch, with_payload=fields, with_vector=False
             )
             with _Engine(self._path):
                 records, offset = self._shard.scroll(request)
-            payloads = [cast("dict[str, str]", record.payload) for record in records]
-            found.update((ChunkId(payload[CHUNK]), payload[HASH]) for payload in payloads)
+            yield from records
             if offset is None:
-                return found
+                return
 
     def vectors(self, ids: Sequence[ChunkId]) -> Iterator[Point]:
         for batch in _batches([point_id(chunk) for chunk in ids]):
@@ -168,7 +207,7 @@ class EdgeIndex:
                 records = self._shard.retrieve(
                     cast("list[edge.PointId]", batch), with_payload=True, with_vector=True
                 )
-            yield from map(_point, records)
+            yield from (_point(record, self._gateway.tags) for record in records)
 
     def count(self) -> int:
         with _Engine(self._path):
@@ -304,10 +343,6 @@ def _tenant_idf(tenant: str) -> edge.SearchParams:
     return edge.SearchParams(idf=edge.IdfParams(corpus=_filter([tenant_clause(tenant)])))
 
 
-def _fields(required: Sequence[Clause]) -> list[str]:
-    return [CHUNK, *{clause.field for clause in required}]
-
-
 def _queries(dense: Vector, sparse: SparseVector) -> tuple[edge.Query, edge.Query]:
     return (
         edge.Query.Nearest(cast("list[float]", dense), _DENSE),
@@ -323,11 +358,11 @@ def _answers(points: Sequence[edge.ScoredPoint]) -> Iterator[Answer]:
     return (Answer(point.payload or {}, point.score) for point in points)
 
 
-def _point(record: edge.Record) -> Point:
+def _point(record: edge.Record, tags: Tags) -> Point:
     vectors = cast("dict[str, object]", record.vector)
     sparse = cast("edge.SparseVector", vectors[_SPARSE])
     dense = cast("list[float]", vectors[_DENSE])
-    return point_of(record.payload or {}, dense, sparse.indices, sparse.values)
+    return point_of(record.payload or {}, dense, sparse.indices, sparse.values, tags)
 
 
 def _batches(items: Sequence[_T]) -> Iterator[list[_T]]:

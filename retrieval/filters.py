@@ -1,27 +1,19 @@
-"""scope -> clauses -> [the store's own filter] -> hits -> post-check: the one filter of every read.
+"""scope -> clauses -> [the store's own filter] -> hits -> gateway: the one filter of every read.
 
 A clause says: the chunk carries one of these values in this field. All clauses must hold. Every
-store translates the same clauses, and `verified` checks each answer against them again.
+store translates the same clauses, and the gateway checks each answer against them again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import structlog
 
 from retrieval.index import MissingTenantError, UnknownFieldError
-from retrieval.types import FOR_ALL, LABEL_FIELDS, PROPERTY_FIELDS, ChunkId, Hit, Scope
-
-TENANT = "tenant"
-CHUNK = "chunk"
-"""Payload field that holds the chunk id."""
+from retrieval.tags import CHUNK, TENANT
+from retrieval.types import FOR_ALL, LABEL_FIELDS, PROPERTY_FIELDS, Chunk, Scope
 
 NARROWABLE = (*LABEL_FIELDS, *PROPERTY_FIELDS)
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +29,6 @@ class Clause:
         if isinstance(held, str):
             return held in self.values
         return isinstance(held, (list, tuple)) and not self.values.isdisjoint(held)
-
-
-class Answer(NamedTuple):
-    """One hit as the store gave it: the payload, and the store's score."""
-
-    payload: Mapping[str, object]
-    score: float
 
 
 def tenant_clause(tenant: str) -> Clause:
@@ -78,18 +63,23 @@ def satisfiable(required: Sequence[Clause]) -> bool:
     return all(clause.values for clause in required)
 
 
-def verified(answers: Iterable[Answer], required: Sequence[Clause]) -> tuple[Hit, ...]:
-    """The hits whose payload satisfies every clause, in the order given.
+def visible(chunks: Iterable[Chunk], scope: Scope) -> Iterator[Chunk]:
+    """The chunks that may be seen through `scope`, by what their own text store says of them.
 
-    A store that answers with anything else has a fault in its filter: that hit is dropped, and
-    the fault is logged as an error, with ids and field names only.
+    Raises MissingTenantError, UnknownFieldError.
     """
-    hits: list[Hit] = []
-    for payload, score in answers:
-        chunk = payload.get(CHUNK)
-        failed = [clause.field for clause in required if not clause.admits(payload)]
-        if isinstance(chunk, str) and not failed:
-            hits.append(Hit(ChunkId(chunk), score))
-        else:
-            _log.error("index.hit_outside_scope", chunk=chunk, fields=failed or [CHUNK])
-    return tuple(hits)
+    required = clauses(scope)
+    return (chunk for chunk in chunks if all(c.admits(fields_of(chunk)) for c in required))
+
+
+def fields_of(chunk: Chunk) -> dict[str, object]:
+    """What clauses look at, as the vector store would give it."""
+    labels = chunk.labels
+    return {name: getattr(labels, name) for name in LABEL_FIELDS} | {
+        CHUNK: str(chunk.id),
+        TENANT: labels.tenant,
+        "owner": labels.owner,
+        "source": chunk.source,
+        "path": chunk.path,
+        "doc_id": chunk.doc_id,
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -23,15 +23,17 @@ from retrieval.index import NoIndexError
 from retrieval.manifest import Manifest, file_digest
 from retrieval.sparse_files import copy_file, disk_usage
 from retrieval.store import ChunkWriter, SqlChunkStore
+from retrieval.tags import TagsOf
 from retrieval.versions import FolderShelf, check_text, read_manifest
 
 
 class FolderArchive:
     """An `Archive` over version folders below `root`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, tags: TagsOf) -> None:
         self._folders = Folders(root)
-        self._shelf = FolderShelf(root)
+        self._shelf = FolderShelf(root, tags)
+        self._tags = tags
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -65,7 +67,11 @@ class FolderArchive:
             source = self._folders.version(base)
             copy_for_reading(source / SHARD, home / SHARD)
             copy_file(source / STORE, home / STORE)
-        index = EdgeIndex.open(home / SHARD, dimension=dimension, writable=True)
+        tags = self._tags(version)
+        index = EdgeIndex.open(home / SHARD, dimension=dimension, tags=tags, writable=True)
+        if base is not None:
+            with _closing_on_error(index):
+                index.retag(self._tags(base))
         engine = write_file(home / STORE)
         chunks = SqlChunkStore(engine, ONLY, owns_engine=True)
         return Draft(version, index, chunks, ChunkWriter(engine, ONLY))
@@ -132,6 +138,20 @@ class FolderArchive:
                 self._catalog().removed(name, now)
         return Removal(tuple(removed), tuple(in_use))
 
+    def purge(self, now: datetime) -> Removal:
+        current = self.current()
+        removed: list[str] = []
+        in_use: list[str] = []
+        for name in self._folders.versions():
+            if name != current:
+                gone = self._folders.remove(name)
+                (removed if gone else in_use).append(name)
+        for name in removed:
+            self._catalog().removed(name, now)
+        shutil.rmtree(self._folders.building, ignore_errors=True)
+        self._catalog().forget_content(current)
+        return Removal(tuple(removed), tuple(in_use))
+
     def _switch(self, version: str, now: datetime) -> None:
         """Open as a reader would; only what verifies becomes current."""
         self._shelf.open(version).release()
@@ -162,3 +182,12 @@ class FolderArchive:
 def _sync_file(path: Path) -> None:
     with path.open("rb") as opened:
         os.fsync(opened.fileno())
+
+
+@contextmanager
+def _closing_on_error(index: EdgeIndex) -> Iterator[None]:
+    """The folder of a draft that did not come to be is freed for the next one."""
+    with ExitStack() as undo:
+        undo.callback(index.close)
+        yield
+        undo.pop_all()

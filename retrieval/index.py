@@ -5,6 +5,7 @@ RetrievalError
 ├── UnknownFieldError    a filter on a field that chunks do not have
 ├── IndexLockedError     another process owns the folder (names the holder)
 ├── NoIndexError         nothing has been indexed yet
+├── OutsideScopeError    the store gave what it was not asked for; nothing of it was used
 └── IndexUnavailableError   the store does not answer or is damaged
 """
 
@@ -45,6 +46,18 @@ class NoIndexError(RetrievalError):
     """No version has been published yet."""
 
 
+class OutsideScopeError(RetrievalError):
+    """The store answered with hits that the viewer may not see, or whose tag does not fit."""
+
+    def __init__(self, hits: int) -> None:
+        super().__init__(
+            f"the index answered with {hits} hits outside of what was asked for; nothing was used. "
+            "The log names them (index.hit_outside_scope); build the index again with "
+            "`embark index run --full`, and find out who writes to it"
+        )
+        self.hits = hits
+
+
 class IndexUnavailableError(RetrievalError):
     """The store does not answer, or its files are damaged."""
 
@@ -75,7 +88,7 @@ class Index(Protocol):
     """Vectors of one immutable index version. Search is thread-safe; writes come from one thread.
 
     Every read goes through one tenant and label filter (see `Scope`), and every hit is checked
-    against it again after the store has answered.
+    again after the store has answered: `retrieval/gateway.py`.
     """
 
     def upsert(self, points: Sequence[Point]) -> None:
@@ -89,7 +102,7 @@ class Index(Protocol):
     def search(self, dense: Vector, sparse: SparseVector, scope: Scope, limit: int) -> Rankings:
         """Both retrievers in one round trip, at most `limit` hits each.
 
-        Raises MissingTenantError, UnknownFieldError, IndexUnavailableError.
+        Raises MissingTenantError, UnknownFieldError, OutsideScopeError, IndexUnavailableError.
         """
         ...
 
@@ -104,7 +117,10 @@ class Index(Protocol):
         ...
 
     def vectors(self, ids: Sequence[ChunkId]) -> Iterator[Point]:
-        """Stored points, vectors included, for reuse in the next version."""
+        """Stored points, vectors included, for reuse in the next version.
+
+        Raises OutsideScopeError for one whose tag does not fit.
+        """
         ...
 
     def count(self) -> int: ...

@@ -16,8 +16,10 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
+from retrieval.filters import visible
 from retrieval.index import IndexUnavailableError, NoIndexError, RetrievalError
 from retrieval.library import Snapshot
+from retrieval.types import Chunk, Scope
 
 _log = structlog.get_logger(__name__)
 
@@ -86,6 +88,10 @@ class LeasedLibrary:
             yield held.snapshot
         finally:
             self._give(held)
+
+    def sees(self, scope: Scope, chunk: Chunk) -> bool:
+        """By its labels: what is in a version does not change."""
+        return any(visible([chunk], scope))
 
     def close(self) -> None:
         """Release everything that is not leased now, and the rest with its last lease."""

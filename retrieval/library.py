@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from retrieval.index import Index
-from retrieval.types import Chunk, ChunkId
+from retrieval.types import Chunk, ChunkId, Scope
 
 
 class ChunkStore(Protocol):
     """Text, heading path and anchor of every chunk of one index version, in SQL. Thread-safe."""
 
-    def get(self, ids: Iterable[ChunkId]) -> Mapping[ChunkId, Chunk]:
-        """The chunks that exist, by id; unknown ids are absent."""
+    def get(self, tenant: str, ids: Iterable[ChunkId]) -> Mapping[ChunkId, Chunk]:
+        """The tenant's chunks that exist, by id; others are absent."""
         ...
 
     def page(self, tenant: str, doc_id: str) -> tuple[Chunk, ...]:
@@ -23,15 +23,15 @@ class ChunkStore(Protocol):
         ...
 
     def chunks(self) -> Iterator[Chunk]:
-        """Every chunk, page by page."""
+        """Every chunk of all tenants, page by page: for upkeep alone."""
         ...
 
-    def count(self) -> int:
-        """Number of chunks."""
+    def count(self, tenant: str | None = None) -> int:
+        """Number of the tenant's chunks; None, of all: for upkeep alone."""
         ...
 
-    def document_frequencies(self, words: Sequence[str]) -> Mapping[str, int]:
-        """Number of chunks that hold each stemmed term; absent where none does."""
+    def document_frequencies(self, tenant: str, words: Sequence[str]) -> Mapping[str, int]:
+        """Number of the tenant's chunks that hold each stemmed term; absent where none does."""
         ...
 
     def close(self) -> None: ...
@@ -51,6 +51,10 @@ class Library(Protocol):
 
     def lease(self) -> AbstractContextManager[Snapshot]:
         """The version that is current now. Raises NoIndexError, IndexUnavailableError."""
+        ...
+
+    def sees(self, scope: Scope, chunk: Chunk) -> bool:
+        """Whether a chunk that was found may be shown to this viewer now. Never raises."""
         ...
 
     def close(self) -> None: ...

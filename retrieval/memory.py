@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 
 from guardrails import Redacted
 from retrieval.candidates import STOP_WORDS
-from retrieval.filters import Answer, clauses, tenant_clause, verified
+from retrieval.filters import clauses, tenant_clause
+from retrieval.gateway import Answer, Gateway
 from retrieval.index import Point, Rankings
-from retrieval.points import FUSION_DEPTH, RRF_K, Payload, check_dimension, payload_of
+from retrieval.points import FUSION_DEPTH, RRF_K, check_dimension, payload_of
 from retrieval.representation import terms
 from retrieval.reranking import pair_text
+from retrieval.tags import KEY_BYTES, Payload, Tags, tags_under
 from retrieval.types import Chunk, ChunkId, Hit, Scope, SparseVector, Vector
 
 
@@ -39,24 +42,29 @@ class _Columns:
 class MemoryIndex:
     """All points in this process, searched exhaustively. Nothing is kept on disk."""
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, dimension: int, tags: Tags | None = None) -> None:
+        """Without `tags`: under a key that nobody else has."""
+        self._gateway = Gateway(tags or tags_under(secrets.token_bytes(KEY_BYTES))("memory"))
         self._dimension = dimension
         self._points: dict[ChunkId, Point] = {}
+        self._payloads: dict[ChunkId, Payload] = {}
         self._columns: _Columns | None = None
         self._lock = RLock()
 
     def upsert(self, points: Sequence[Point]) -> None:
         for point in points:
-            tenant_clause(point.labels.tenant)
             check_dimension(point.dense, self._dimension)
+        payloads = {point.id: payload_of(point, self._gateway.tags) for point in points}
         with self._lock:
             self._points.update((point.id, point) for point in points)
+            self._payloads.update(payloads)
             self._columns = None
 
     def delete(self, ids: Sequence[ChunkId]) -> None:
         with self._lock:
             for chunk in ids:
                 self._points.pop(chunk, None)
+                self._payloads.pop(chunk, None)
             self._columns = None
 
     def search(self, dense: Vector, sparse: SparseVector, scope: Scope, limit: int) -> Rankings:
@@ -68,9 +76,10 @@ class MemoryIndex:
         corpus = _rows(columns, owner.admits)
         by_angle = columns.dense @ _unit(dense)
         by_terms = _bm25(columns, sparse, corpus)
+        admit = self._gateway.admit
         return Rankings(
-            verified(_best(columns, by_angle, visible, limit), required),
-            verified(_best(columns, by_terms, visible & (by_terms > 0), limit), required),
+            admit(_best(columns, by_angle, visible, limit), required),
+            admit(_best(columns, by_terms, visible & (by_terms > 0), limit), required),
         )
 
     def fused(
@@ -104,21 +113,22 @@ class MemoryIndex:
     def _searchable(self) -> _Columns:
         with self._lock:
             if self._columns is None:
-                self._columns = _turned(tuple(self._points.values()), self._dimension)
+                held = [(point, self._payloads[chunk]) for chunk, point in self._points.items()]
+                self._columns = _turned(held, self._dimension)
             return self._columns
 
 
-def _turned(points: Sequence[Point], dimension: int) -> _Columns:
-    dense = np.zeros((len(points), dimension), dtype=np.float32)
+def _turned(held: Sequence[tuple[Point, Payload]], dimension: int) -> _Columns:
+    dense = np.zeros((len(held), dimension), dtype=np.float32)
     rows: defaultdict[int, list[int]] = defaultdict(list)
     weights: defaultdict[int, list[float]] = defaultdict(list)
-    for row, point in enumerate(points):
+    for row, (point, _) in enumerate(held):
         dense[row] = _unit(point.dense)
         for index, value in zip(point.sparse.indices, point.sparse.values, strict=True):
             rows[int(index)].append(row)
             weights[int(index)].append(float(value))
     return _Columns(
-        tuple(payload_of(point) for point in points),
+        tuple(payload for _, payload in held),
         dense,
         {
             term: _Posting(np.array(at, dtype=np.intp), np.array(weights[term], dtype=np.float32))

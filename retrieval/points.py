@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 
-from retrieval.filters import CHUNK, TENANT, tenant_clause
-from retrieval.index import Point
+from retrieval.filters import tenant_clause
+from retrieval.index import OutsideScopeError, Point
+from retrieval.tags import CHUNK, TAG, TENANT, Payload, Tags
 from retrieval.types import LABEL_FIELDS, ChunkId, Labels, SparseVector, Vector
 
 HASH = "content_hash"
 RRF_K = 60  # Cormack, Clarke and Buettcher, "Reciprocal rank fusion" (SIGIR 2009); ranks from 1
 FUSION_DEPTH = 100  # hits of each retriever that enter the fusion
 _NAMESPACE = uuid.UUID("6f2c1a52-6f0d-5c1b-9a3f-0d6f1f0f5a11")  # fixed: ids outlive a process
-
-Payload = Mapping[str, object]
 
 
 def point_id(chunk: ChunkId) -> str:
@@ -34,8 +33,8 @@ def check_dimension(vector: Vector, dimension: int) -> None:
         )
 
 
-def payload_of(point: Point) -> dict[str, object]:
-    """Ids and labels of a point, never text. Raises MissingTenantError without a tenant."""
+def payload_of(point: Point, tags: Tags) -> dict[str, object]:
+    """Ids, labels and tag of a point, never text. Raises MissingTenantError without a tenant."""
     labels = point.labels
     tenant_clause(labels.tenant)
     payload: dict[str, object] = {
@@ -48,13 +47,23 @@ def payload_of(point: Point) -> dict[str, object]:
         "owner": labels.owner,
         "updated": labels.updated,
     }
-    return payload | {field: list(getattr(labels, field)) for field in LABEL_FIELDS}
+    payload |= {field: list(getattr(labels, field)) for field in LABEL_FIELDS}
+    return payload | {TAG: tags.tag(payload)}
 
 
 def point_of(
-    payload: Payload, dense: Sequence[float], indices: Sequence[int], values: Sequence[float]
+    payload: Payload,
+    dense: Sequence[float],
+    indices: Sequence[int],
+    values: Sequence[float],
+    tags: Tags,
 ) -> Point:
-    """A point from what a store gives back; sparse indices are put in increasing order."""
+    """A point from what a store gives back; sparse indices are put in increasing order.
+
+    Raises OutsideScopeError when its tag does not fit: what was changed is not carried on.
+    """
+    if not tags.holds(payload):
+        raise OutsideScopeError(1)
     order = np.argsort(np.asarray(indices, dtype=np.uint32), kind="stable")
     return Point(
         id=ChunkId(_text(payload, CHUNK)),

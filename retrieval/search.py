@@ -17,6 +17,7 @@ from retrieval.candidates import (
     preselect,
     question_terms,
 )
+from retrieval.filters import visible
 from retrieval.index import Rankings
 from retrieval.library import Library, Snapshot
 from retrieval.ranking import PageRanker, RankedPage
@@ -64,7 +65,7 @@ class HybridRetriever:
         dense, sparse = self._encoder.encode_query(question), sparse_query(question)
         with self._library.lease() as snapshot:
             rankings = snapshot.index.search(dense, sparse, scope, self._policy.depth)
-            asked, pages = found(snapshot, rankings, question, self._policy.pages)
+            asked, pages = found(snapshot, rankings, question, scope, self._policy.pages)
             ranked = self._reranker.rerank(question, self._ranker.rank(asked, pages))
             confidence, features = self._answerability.assess(asked, ranked)
             return Evidence(
@@ -92,12 +93,15 @@ class HybridRetriever:
 
 
 def found(
-    snapshot: Snapshot, rankings: Rankings, question: Redacted, pages: int
+    snapshot: Snapshot, rankings: Rankings, question: Redacted, scope: Scope, pages: int
 ) -> tuple[QuestionTerms, list[CandidatePage]]:
-    """The question's terms and the candidate pages of what a snapshot's index returned."""
-    frequencies = snapshot.chunks.document_frequencies(terms(question))
-    asked = question_terms(question, frequencies, snapshot.chunks.count())
-    return asked, gather(rankings, snapshot.chunks.get(preselect(rankings, pages)))
+    """The question's terms and the candidate pages of what a snapshot's index returned, as far as
+    the text store says that they may be seen too."""
+    chunks, tenant = snapshot.chunks, scope.tenant
+    frequencies = chunks.document_frequencies(tenant, terms(question))
+    asked = question_terms(question, frequencies, chunks.count(tenant))
+    stored = chunks.get(tenant, preselect(rankings, pages)).values()
+    return asked, gather(rankings, {chunk.id: chunk for chunk in visible(stored, scope)})
 
 
 def _shares(ranked: Sequence[RankedPage]) -> list[float]:

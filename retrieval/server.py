@@ -10,7 +10,8 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException
 
-from retrieval.filters import CHUNK, TENANT, Answer, Clause, clauses, tenant_clause, verified
+from retrieval.filters import Clause, clauses, tenant_clause
+from retrieval.gateway import Answer, Gateway, needed
 from retrieval.index import IndexUnavailableError, Point, Rankings
 from retrieval.points import (
     FUSION_DEPTH,
@@ -21,6 +22,7 @@ from retrieval.points import (
     point_id,
     point_of,
 )
+from retrieval.tags import CHUNK, COVERED, TAG, TENANT, Tags
 from retrieval.types import LABEL_FIELDS, ChunkId, Hit, Scope, SparseVector, Vector
 
 _DENSE, _SPARSE = "dense", "sparse"
@@ -40,14 +42,17 @@ def connect(url: str, *, api_key: str | None = None, timeout_s: float = 4.0) -> 
 class ServerIndex:
     """One collection, or an alias of one. The client belongs to the caller and stays open."""
 
-    def __init__(self, client: QdrantClient, collection: str, dimension: int) -> None:
+    def __init__(self, client: QdrantClient, collection: str, dimension: int, tags: Tags) -> None:
         """For a collection that is there; see `create` and `open`."""
+        self._gateway = Gateway(tags)
         self._client = client
         self._collection = collection
         self._dimension = dimension
 
     @classmethod
-    def create(cls, client: QdrantClient, collection: str, *, dimension: int) -> ServerIndex:
+    def create(
+        cls, client: QdrantClient, collection: str, *, dimension: int, tags: Tags
+    ) -> ServerIndex:
         """Make the collection and its payload indexes. Raises IndexUnavailableError."""
         with _server(collection):
             client.create_collection(
@@ -66,10 +71,12 @@ class ServerIndex:
             )
             for field in LABEL_FIELDS:
                 client.create_payload_index(collection, field, models.PayloadSchemaType.KEYWORD)
-        return cls(client, collection, dimension)
+        return cls(client, collection, dimension, tags)
 
     @classmethod
-    def open(cls, client: QdrantClient, collection: str, *, dimension: int) -> ServerIndex:
+    def open(
+        cls, client: QdrantClient, collection: str, *, dimension: int, tags: Tags
+    ) -> ServerIndex:
         """Raises IndexUnavailableError when it is not there or of another dimension."""
         with _server(collection):
             if not client.collection_exists(collection):
@@ -83,7 +90,7 @@ class ServerIndex:
                 f"collection {collection!r} holds vectors of dimension {size}, the encoder "
                 f"makes {dimension}; build it again with `embark index run --full`"
             )
-        return cls(client, collection, dimension)
+        return cls(client, collection, dimension, tags)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Acknowledged once stored; ValueError for a vector of another dimension."""
@@ -93,7 +100,7 @@ class ServerIndex:
             models.PointStruct(
                 id=point_id(point.id),
                 vector={_DENSE: point.dense.tolist(), _SPARSE: _sparse(point.sparse)},
-                payload=payload_of(point),
+                payload=payload_of(point, self._gateway.tags),
             )
             for point in points
         ]
@@ -110,7 +117,7 @@ class ServerIndex:
     def search(self, dense: Vector, sparse: SparseVector, scope: Scope, limit: int) -> Rankings:
         check_dimension(dense, self._dimension)
         required = clauses(scope)
-        allowed, fields = _filter(required), _fields(required)
+        allowed, fields = _filter(required), needed(required)
         near = models.QueryRequest(
             query=dense.tolist(), using=_DENSE, filter=allowed, limit=limit, with_payload=fields
         )
@@ -126,9 +133,8 @@ class ServerIndex:
             by_angle, by_terms = self._client.query_batch_points(
                 self._collection, requests=[near, matching]
             )
-        return Rankings(
-            verified(_answers(by_angle), required), verified(_answers(by_terms), required)
-        )
+        admit = self._gateway.admit
+        return Rankings(admit(_answers(by_angle), required), admit(_answers(by_terms), required))
 
     def fused(
         self, dense: Vector, sparse: SparseVector, scope: Scope, limit: int
@@ -152,9 +158,9 @@ class ServerIndex:
                 # the server counts ranks from 0 in 1 / (k + rank)
                 query=models.RrfQuery(rrf=models.Rrf(k=RRF_K + 1)),
                 limit=limit,
-                with_payload=_fields(required),
+                with_payload=needed(required),
             )
-        return verified(_answers(found), required)
+        return self._gateway.admit(_answers(found), required)
 
     def hashes(self) -> Mapping[ChunkId, str]:
         found: dict[ChunkId, str] = {}
@@ -169,13 +175,22 @@ class ServerIndex:
             if offset is None:
                 return found
 
+    def check_tags(self) -> None:
+        """As `EdgeIndex.check_tags`."""
+        with _server(self._collection):
+            records, _ = self._client.scroll(
+                self._collection, limit=1, with_payload=[*COVERED, TAG]
+            )
+        for record in records:
+            self._gateway.check(record.payload or {})
+
     def vectors(self, ids: Sequence[ChunkId]) -> Iterator[Point]:
         for batch in _batches([point_id(chunk) for chunk in ids]):
             with _server(self._collection):
                 records = self._client.retrieve(
                     self._collection, batch, with_payload=True, with_vectors=True
                 )
-            yield from map(_point, records)
+            yield from (_point(record, self._gateway.tags) for record in records)
 
     def count(self) -> int:
         with _server(self._collection):
@@ -216,10 +231,6 @@ def _tenant_idf(tenant: str) -> models.SearchParams:
     return models.SearchParams(idf=models.IdfCorpusParams(corpus=corpus))
 
 
-def _fields(required: Sequence[Clause]) -> list[str]:
-    return [CHUNK, *{clause.field for clause in required}]
-
-
 def _sparse(vector: SparseVector) -> models.SparseVector:
     return models.SparseVector(indices=vector.indices.tolist(), values=vector.values.tolist())
 
@@ -228,11 +239,11 @@ def _answers(response: models.QueryResponse) -> Iterator[Answer]:
     return (Answer(point.payload or {}, point.score) for point in response.points)
 
 
-def _point(record: models.Record) -> Point:
+def _point(record: models.Record, tags: Tags) -> Point:
     vectors = cast("dict[str, object]", record.vector)
     sparse = cast("models.SparseVector", vectors[_SPARSE])
     dense = cast("list[float]", vectors[_DENSE])
-    return point_of(record.payload or {}, dense, sparse.indices, sparse.values)
+    return point_of(record.payload or {}, dense, sparse.indices, sparse.values, tags)
 
 
 def _batches(items: Sequence[_T]) -> Iterator[list[_T]]:

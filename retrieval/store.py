@@ -16,6 +16,7 @@ import orjson
 from sqlalchemy import (
     Connection,
     Engine,
+    RootTransaction,
     RowMapping,
     delete,
     func,
@@ -27,8 +28,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 
 from guardrails import Redacted, stored
+from guardrails.tenancy import EVERYBODY, within
 from retrieval.chunk_tables import chunk_table
-from retrieval.filters import CHUNK, TENANT, clauses, satisfiable
+from retrieval.filters import clauses, fields_of, satisfiable
 from retrieval.frequencies import document_frequencies
 from retrieval.index import IndexUnavailableError
 from retrieval.representation import TITLE_WEIGHT, terms
@@ -66,11 +68,12 @@ class SqlChunkStore:
         self._version = version
         self._owns_engine = owns_engine
 
-    def get(self, ids: Iterable[ChunkId]) -> Mapping[ChunkId, Chunk]:
+    def get(self, tenant: str, ids: Iterable[ChunkId]) -> Mapping[ChunkId, Chunk]:
         found: dict[ChunkId, Chunk] = {}
-        with self._reading() as connection:
+        mine = select(chunk_table).where(_c.version == self._version, _c.tenant == tenant)
+        with self._reading(tenant) as connection:
             for batch in _batched(ids):
-                query = select(chunk_table).where(_c.version == self._version, _c.id.in_(batch))
+                query = mine.where(_c.id.in_(batch))
                 for row in connection.execute(query).mappings():
                     chunk = _chunk_of(row)
                     found[chunk.id] = chunk
@@ -82,7 +85,7 @@ class SqlChunkStore:
             .where(_c.version == self._version, _c.tenant == tenant, _c.doc_id == doc_id)
             .order_by(_c.ordinal)
         )
-        with self._reading() as connection:
+        with self._reading(tenant) as connection:
             return tuple(map(_chunk_of, connection.execute(query).mappings()))
 
     def chunks(self) -> Iterator[Chunk]:
@@ -91,32 +94,32 @@ class SqlChunkStore:
             .where(_c.version == self._version)
             .order_by(_c.tenant, _c.doc_id, _c.ordinal)
         )
-        with self._reading() as connection:
-            streamed = connection.execution_options(yield_per=_BATCH).execute(query)
+        with self._reading(EVERYBODY) as connection:
+            streamed = connection.execute(query, execution_options={"yield_per": _BATCH})
             for row in streamed.mappings():
                 yield _chunk_of(row)
 
-    def count(self) -> int:
-        """Number of chunks."""
+    def count(self, tenant: str | None = None) -> int:
         query = select(func.count()).where(_c.version == self._version)
-        with self._reading() as connection:
+        if tenant is not None:
+            query = query.where(_c.tenant == tenant)
+        with self._reading(EVERYBODY if tenant is None else tenant) as connection:
             return int(connection.execute(query).scalar_one())
 
-    def document_frequencies(self, words: Sequence[str]) -> Mapping[str, int]:
-        """Number of chunks that hold each stemmed term; absent where none does."""
-        with self._reading() as connection:
-            return document_frequencies(connection, self._version, words)
+    def document_frequencies(self, tenant: str, words: Sequence[str]) -> Mapping[str, int]:
+        with self._reading(tenant) as connection:
+            return document_frequencies(connection, self._version, tenant, words)
 
     def hashes(self) -> Mapping[ChunkId, str]:
         """Content hash of every chunk."""
         query = select(_c.id, _c.content_hash).where(_c.version == self._version)
-        with self._reading() as connection:
+        with self._reading(EVERYBODY) as connection:
             return {ChunkId(id_): digest for id_, digest in connection.execute(query)}
 
     def with_hashes(self, digests: Iterable[str]) -> Mapping[str, ChunkId]:
         """For each content hash that occurs, one chunk that has it."""
         found: dict[str, ChunkId] = {}
-        with self._reading() as connection:
+        with self._reading(EVERYBODY) as connection:
             for batch in _batched(digests):
                 query = select(_c.content_hash, _c.id).where(
                     _c.version == self._version, _c.content_hash.in_(batch)
@@ -141,12 +144,12 @@ class SqlChunkStore:
             "version": self._version,
             "tenant": scope.tenant,
         }
-        with self._reading() as connection:
+        with self._reading(scope.tenant) as connection:
             rows = connection.execute(_SEARCH[dialect], bound).mappings()
             visible = (
                 Hit(ChunkId(row["id"]), float(row["score"]))
                 for row in rows
-                if all(clause.admits(_payload(row)) for clause in required)
+                if all(clause.admits(fields_of(_chunk_of(row))) for clause in required)
             )
             return tuple(islice(visible, limit))
 
@@ -155,9 +158,9 @@ class SqlChunkStore:
             self._engine.dispose()
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _reading(self, tenant: str) -> Iterator[Connection]:
         try:
-            with self._engine.connect() as connection:
+            with self._engine.connect() as connection, _begun(connection, tenant):
                 yield connection
         except DatabaseError as error:
             raise IndexUnavailableError(
@@ -223,7 +226,7 @@ class ChunkWriter:
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         try:
-            with self._engine.begin() as connection:
+            with self._engine.connect() as connection, _begun(connection, EVERYBODY):
                 yield connection
         except DatabaseError as error:
             raise IndexUnavailableError(
@@ -241,6 +244,12 @@ class ChunkWriter:
             text(f"INSERT INTO index_chunk_terms ({key}, terms) VALUES (:row, :terms)"),
             [{"row": row, "terms": _terms_of(by_id[ChunkId(id_)])} for row, id_ in rows],
         )
+
+
+def _begun(connection: Connection, tenant: str) -> RootTransaction:
+    """A transaction of this tenant; what the caller does meanwhile, such as iterate, is not."""
+    with within(tenant):
+        return connection.begin()
 
 
 def _terms_key(connection: Connection) -> str:
@@ -311,20 +320,6 @@ def _labels_of(packed: str) -> Labels:
         updated=held["updated"],
         **{name: tuple(held[name]) for name in LABEL_FIELDS},
     )
-
-
-def _payload(row: RowMapping) -> dict[str, object]:
-    """What the one filter looks at, as the vector store would give it."""
-    labels = _labels_of(row["labels"])
-    fields: dict[str, object] = {name: getattr(labels, name) for name in LABEL_FIELDS}
-    return fields | {
-        CHUNK: row["id"],
-        TENANT: labels.tenant,
-        "owner": labels.owner,
-        "source": row["source"],
-        "path": row["path"],
-        "doc_id": row["doc_id"],
-    }
 
 
 def _batched(items: Iterable[T]) -> Iterator[list[T]]:

@@ -22,6 +22,7 @@ from retrieval.leases import RETRY_AFTER_S, LeasedLibrary, Opened
 from retrieval.library import Snapshot
 from retrieval.manifest import Manifest, file_digest
 from retrieval.store import SqlChunkStore
+from retrieval.tags import Tags, TagsOf
 
 _log = structlog.get_logger(__name__)
 
@@ -32,18 +33,20 @@ class EmbeddedLibrary(LeasedLibrary):
     def __init__(
         self,
         root: Path,
+        tags: TagsOf,
         *,
         retry_after_s: float = RETRY_AFTER_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(FolderShelf(root), retry_after_s=retry_after_s, clock=clock)
+        super().__init__(FolderShelf(root, tags), retry_after_s=retry_after_s, clock=clock)
 
 
 class FolderShelf:
     """The reading side of the version folders below `root`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, tags: TagsOf) -> None:
         self._folders = Folders(root)
+        self._tags = tags
 
     def stamp(self) -> Hashable | None:
         return self._folders.stamp()
@@ -59,8 +62,10 @@ class FolderShelf:
             manifest = read_manifest(folder)
             store = SqlChunkStore(open_file(folder / STORE), ONLY, owns_engine=True)
             undo.callback(store.close)
-            index = _own_or_copy(folder / SHARD, claim.private, manifest.dimension)
+            tags = self._tags(version)
+            index = _own_or_copy(folder / SHARD, claim.private, manifest.dimension, tags)
             undo.callback(index.close)
+            index.check_tags()
             _verify(folder, manifest, index, store)
             return Opened(Snapshot(version, index, store), undo.pop_all().close)
 
@@ -89,13 +94,13 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _own_or_copy(shard: Path, private: Path, dimension: int) -> Index:
+def _own_or_copy(shard: Path, private: Path, dimension: int, tags: Tags) -> EdgeIndex:
     try:
-        return EdgeIndex.open(shard, dimension=dimension, writable=False)
+        return EdgeIndex.open(shard, dimension=dimension, tags=tags, writable=False)
     except IndexLockedError as owned:
         _log.info("index.private_copy", owner=owned.holder)
     copy_for_reading(shard, private)
-    return EdgeIndex.open(private, dimension=dimension, writable=False)
+    return EdgeIndex.open(private, dimension=dimension, tags=tags, writable=False)
 
 
 def _verify(folder: Path, manifest: Manifest, index: Index, store: SqlChunkStore) -> None:

@@ -24,19 +24,25 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 def convert(delta: Path, target: Path, fingerprint: str) -> None:
     """Write the folder `target` in one step."""
-    model = tuned(delta)
+    tokenizer = Tokenizer.from_file(str(packaged_folder() / TOKENIZER))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_TOKENS, strategy="only_second")
+    write_folder(tuned(delta), tokenizer, _recipe(fingerprint, tokenizer), target)
+
+
+def write_folder(
+    model: torch.nn.Module, tokenizer: Tokenizer, recipe: Recipe, target: Path
+) -> None:
+    """Graph, tokenizer and manifest under another name beside `target`, then renamed to it."""
     example = {name: torch.ones((2, 8), dtype=torch.int64) for name in INPUTS}
     with torch.inference_mode():
         graph = quiet_openvino().convert_model(model, example_input=example)
-    tokenizer = Tokenizer.from_file(str(packaged_folder() / TOKENIZER))
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         folder = Path(scratch) / target.name
         folder.mkdir(mode=0o700)
         quiet_openvino().save_model(graph, str(folder / GRAPH), compress_to_fp16=False)
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(MAX_TOKENS, strategy="only_second")
         tokenizer.save(str(folder / TOKENIZER))
-        write_manifest(folder, _recipe(fingerprint, tokenizer))
+        write_manifest(folder, recipe)
         shutil.rmtree(target, ignore_errors=True)
         folder.replace(target)
 

@@ -21,6 +21,7 @@ from retrieval.library import Snapshot
 from retrieval.memory import HashEncoder
 from retrieval.types import Vector
 from retrieval.versions import EmbeddedLibrary
+from tests.contracts.index import TAGS
 
 TOPICS = ("invite", "import", "billing", "alerts", "dashboards", "security", "roles", "export",
           "webhooks", "templates")  # fmt: skip
@@ -46,7 +47,7 @@ class Bench:
         self.docs, self.root = folder / "docs", folder / "index"
         self.docs.mkdir(exist_ok=True)
         self.encoder = encoder or CountingEncoder()
-        self.archive = FolderArchive(self.root)
+        self.archive = FolderArchive(self.root, TAGS)
         self.golden: tuple[Golden, ...] = ()
         self._now = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -77,7 +78,7 @@ class Bench:
 
     @contextmanager
     def reading(self) -> Iterator[Snapshot]:
-        library = EmbeddedLibrary(self.root)
+        library = EmbeddedLibrary(self.root, TAGS)
         try:
             with library.lease() as snapshot:
                 yield snapshot

@@ -299,6 +299,7 @@ def test_secrets_of_a_page_reach_neither_encoder_nor_index(bench: Bench) -> None
     assert all(secret.encode() not in path.read_bytes() for path in files)
 
 
+@pytest.mark.alone
 def test_a_thousand_unchanged_pages_take_less_than_two_seconds(bench: Bench) -> None:
     for number in range(1000):
         bench.write(f"many/page-{number}.md", f"# Page {number}\n\nText of page {number}.\n")

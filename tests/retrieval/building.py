@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, create_engine
 
 from guardrails import stored
+from guardrails.tenancy import confine
 from retrieval.archive import Archive
 from retrieval.index import Point
 from retrieval.manifest import Manifest, PageRecord, version_name
 from retrieval.memory import HashEncoder
 from retrieval.representation import dense_text, sparse_passage
 from retrieval.types import Chunk, ChunkId, Labels
+from tests.postgres import own_schema
 
 FINGERPRINT = "0123456789ab"
 ENCODER = HashEncoder(64)
-POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -41,22 +39,12 @@ def folder_in_memory() -> Iterator[Path]:
 
 @contextmanager
 def postgresql() -> Iterator[Engine]:
-    """An empty schema in the PostgreSQL of this machine; elsewhere, but in CI, it is skipped."""
-    schema = f"embark_test_{secrets.token_hex(4)}"
-    arguments = {"options": f"-c search_path={schema}", "connect_timeout": 2}
-    engine = create_engine(POSTGRESQL, connect_args=arguments)
-    try:
-        with engine.begin() as connection:
-            connection.execute(text(f"CREATE SCHEMA {schema}"))
-    except OperationalError:
+    """An empty schema in the PostgreSQL of this machine, as a role that row security binds."""
+    with own_schema() as place:
+        engine = create_engine(place.url_there)
+        confine(engine)
+        yield engine
         engine.dispose()
-        if os.environ.get("CI"):
-            raise
-        pytest.skip("no PostgreSQL on 127.0.0.1:5432")
-    yield engine
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
 
 
 def chunk_of(doc_id: str, text: str, *, ordinal: int = 0, labels: Labels | None = None) -> Chunk:

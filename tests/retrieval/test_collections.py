@@ -15,6 +15,7 @@ from retrieval.collections import CollectionArchive, ServerLibrary
 from retrieval.index import IndexLockedError, IndexUnavailableError
 from retrieval.library import Library
 from tests.contracts.archive import LATER, ONE, TWO, ArchiveContract, read
+from tests.contracts.index import TAGS
 from tests.retrieval.building import postgresql, publish
 
 SERVER = os.environ.get("EMBARK_QDRANT_URL")
@@ -39,7 +40,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def archive(client: QdrantClient, engine: Engine, tmp_path: Path) -> CollectionArchive:
-    return CollectionArchive(client, engine, tmp_path / "locks", alias="test-docs")
+    return CollectionArchive(client, engine, TAGS, tmp_path / "locks", alias="test-docs")
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def open_library(client: QdrantClient, engine: Engine) -> Iterator[Callable[[], 
     with ExitStack() as closing:
 
         def opened() -> Library:
-            library = ServerLibrary(client, engine, alias="test-docs", recheck_s=0)
+            library = ServerLibrary(client, engine, TAGS, alias="test-docs", recheck_s=0)
             closing.callback(library.close)
             return library
 
@@ -63,11 +64,11 @@ class TestCollectionArchive(ArchiveContract):
     ) -> None:
         publish(archive, ONE)
         engine = create_engine(f"sqlite:///{tmp_path / 'other.sqlite'}")
-        other = CollectionArchive(client, engine, tmp_path / "other", alias="test-other")
+        other = CollectionArchive(client, engine, TAGS, tmp_path / "other", alias="test-other")
         publish(other, TWO, minute=1)
         with archive.writing():
             assert archive.gc(1, LATER).removed == ()
-        assert read(ServerLibrary(client, engine, alias="test-other"))[1:] == (2, 2)
+        assert read(ServerLibrary(client, engine, TAGS, alias="test-other"))[1:] == (2, 2)
         engine.dispose()
 
     def test_a_switch_is_noticed_after_a_second(
@@ -75,7 +76,7 @@ class TestCollectionArchive(ArchiveContract):
     ) -> None:
         time_s = 100.0
         first = publish(archive, ONE)
-        library = ServerLibrary(client, engine, alias="test-docs", clock=lambda: time_s)
+        library = ServerLibrary(client, engine, TAGS, alias="test-docs", clock=lambda: time_s)
         assert read(library)[0] == first
         second = publish(archive, TWO, minute=1)
         assert read(library)[0] == first
@@ -99,7 +100,7 @@ class TestCollectionArchive(ArchiveContract):
         publish(archive, ONE)
         engine = create_engine(f"sqlite:///{tmp_path / 'empty.sqlite'}")
         with pytest.raises(IndexUnavailableError, match=r"database\.url"):
-            read(ServerLibrary(client, engine, alias="test-docs"))
+            read(ServerLibrary(client, engine, TAGS, alias="test-docs"))
         engine.dispose()
 
 
@@ -115,7 +116,9 @@ class TestCollectionArchiveOnPostgresql(ArchiveContract):
     def test_the_writers_lock_holds_across_machines(
         self, client: QdrantClient, engine: Engine, archive: CollectionArchive, tmp_path: Path
     ) -> None:
-        elsewhere = CollectionArchive(client, engine, tmp_path / "elsewhere", alias="test-docs")
+        elsewhere = CollectionArchive(
+            client, engine, TAGS, tmp_path / "elsewhere", alias="test-docs"
+        )
         refused = pytest.raises(IndexLockedError, match="PostgreSQL process")
         with archive.writing(), refused, elsewhere.writing():
             pass

@@ -18,7 +18,18 @@ from retrieval.index import Index, IndexLockedError, IndexUnavailableError
 from retrieval.memory import HashEncoder
 from retrieval.representation import dense_text, sparse_passage
 from retrieval.types import Chunk, ChunkId, Labels
-from tests.contracts.index import DIMENSION, EVERYBODY, IndexContract, corpus, dense, point, sparse
+from tests.contracts.index import (
+    DIMENSION,
+    EVERYBODY,
+    TAGS,
+    IndexContract,
+    corpus,
+    dense,
+    point,
+    sparse,
+)
+
+NOW = TAGS("now")
 
 
 @pytest.fixture
@@ -33,7 +44,7 @@ class TestEdgeIndex(IndexContract):
     @pytest.fixture
     @override
     def index(self, tmp_path: Path) -> Iterator[Index]:
-        index = EdgeIndex.open(tmp_path / "index", dimension=DIMENSION, writable=True)
+        index = EdgeIndex.open(tmp_path / "index", dimension=DIMENSION, tags=NOW, writable=True)
         yield index
         index.close()
 
@@ -46,20 +57,20 @@ class TestEdgeIndex(IndexContract):
 def folder(tmp_path: Path) -> Path:
     """A closed index of three chunks."""
     path = tmp_path / "index"
-    index = EdgeIndex.open(path, dimension=DIMENSION, writable=True)
+    index = EdgeIndex.open(path, dimension=DIMENSION, tags=NOW, writable=True)
     index.upsert([point(1), point(2), point(3)])
     index.close()
     return path
 
 
 def test_closed_and_reopened_for_reading(folder: Path) -> None:
-    index = EdgeIndex.open(folder, dimension=DIMENSION, writable=False)
+    index = EdgeIndex.open(folder, dimension=DIMENSION, tags=NOW, writable=False)
     assert index.search(dense(1), sparse({}), EVERYBODY, 1).dense[0].id == point(1).id
     index.close()
 
 
 def test_reading_refuses_to_write(folder: Path) -> None:
-    index = EdgeIndex.open(folder, dimension=DIMENSION, writable=False)
+    index = EdgeIndex.open(folder, dimension=DIMENSION, tags=NOW, writable=False)
     with pytest.raises(ReadOnlyIndexError, match="opened for reading"):
         index.upsert([point(4)])
     with pytest.raises(ReadOnlyIndexError):
@@ -71,7 +82,7 @@ def test_reading_refuses_to_write(folder: Path) -> None:
 
 
 def test_optimizing_changes_no_answer(tmp_path: Path) -> None:
-    index = EdgeIndex.open(tmp_path / "index", dimension=DIMENSION, writable=True)
+    index = EdgeIndex.open(tmp_path / "index", dimension=DIMENSION, tags=NOW, writable=True)
     index.upsert(corpus())
     query = (dense(1), sparse({100_000_007: 1.0}), EVERYBODY, 10)
     before = index.search(*query)
@@ -82,23 +93,24 @@ def test_optimizing_changes_no_answer(tmp_path: Path) -> None:
 
 
 def test_the_folder_has_one_owner_and_the_refused_open_does_not_hurt_it(folder: Path) -> None:
-    owner = EdgeIndex.open(folder, dimension=DIMENSION, writable=True)
+    owner = EdgeIndex.open(folder, dimension=DIMENSION, tags=NOW, writable=True)
     for writable in (True, False):
         with pytest.raises(IndexLockedError, match=f"process {os.getpid()}"):
-            EdgeIndex.open(folder, dimension=DIMENSION, writable=writable)
+            EdgeIndex.open(folder, dimension=DIMENSION, tags=NOW, writable=writable)
     owner.upsert([point(4)])
     owner.flush()
     owner.close()
-    reopened = EdgeIndex.open(folder, dimension=DIMENSION, writable=False)
+    reopened = EdgeIndex.open(folder, dimension=DIMENSION, tags=NOW, writable=False)
     assert reopened.count() == 4
     reopened.close()
 
 
 def test_another_process_is_told_who_holds_the_folder(folder: Path) -> None:
-    owner = EdgeIndex.open(folder, dimension=DIMENSION, writable=True)
+    owner = EdgeIndex.open(folder, dimension=DIMENSION, tags=NOW, writable=True)
     script = (
         "import sys; from pathlib import Path; from retrieval.edge import EdgeIndex\n"
-        f"EdgeIndex.open(Path(sys.argv[1]), dimension={DIMENSION}, writable=True)"
+        "from tests.contracts.index import TAGS; NOW = TAGS('now')\n"
+        f"EdgeIndex.open(Path(sys.argv[1]), dimension={DIMENSION}, tags=NOW, writable=True)"
     )
     run = subprocess.run(
         [sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=False
@@ -111,14 +123,14 @@ def test_another_process_is_told_who_holds_the_folder(folder: Path) -> None:
 
 
 def test_closing_twice_is_harmless_and_frees_the_folder(folder: Path) -> None:
-    index = EdgeIndex.open(folder, dimension=DIMENSION, writable=True)
+    index = EdgeIndex.open(folder, dimension=DIMENSION, tags=NOW, writable=True)
     index.close()
     index.close()
-    EdgeIndex.open(folder, dimension=DIMENSION, writable=True).close()
+    EdgeIndex.open(folder, dimension=DIMENSION, tags=NOW, writable=True).close()
 
 
 def test_a_closed_index_is_unavailable(folder: Path) -> None:
-    index = EdgeIndex.open(folder, dimension=DIMENSION, writable=True)
+    index = EdgeIndex.open(folder, dimension=DIMENSION, tags=NOW, writable=True)
     index.close()
     with pytest.raises(IndexUnavailableError):
         index.search(dense(1), sparse({}), EVERYBODY, 1)
@@ -127,21 +139,21 @@ def test_a_closed_index_is_unavailable(folder: Path) -> None:
 def test_written_and_killed_without_close_nothing_is_lost(tmp_path: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path; from retrieval.edge import EdgeIndex\n"
-        "from tests.contracts.index import DIMENSION, point\n"
-        "index = EdgeIndex.open(Path(sys.argv[1]), dimension=DIMENSION, writable=True)\n"
+        "from tests.contracts.index import DIMENSION, TAGS, point\nNOW = TAGS('now')\n"
+        "index = EdgeIndex.open(Path(sys.argv[1]), dimension=DIMENSION, tags=NOW, writable=True)\n"
         "index.upsert([point(n) for n in range(50)]); index.flush()\n"
         "os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "index")], check=False)
-    index = EdgeIndex.open(tmp_path / "index", dimension=DIMENSION, writable=False)
+    index = EdgeIndex.open(tmp_path / "index", dimension=DIMENSION, tags=NOW, writable=False)
     assert index.count() == 50
     index.close()
 
 
 def test_a_copy_of_a_held_folder_opens_and_diverges(folder: Path, tmp_path: Path) -> None:
-    owner = EdgeIndex.open(folder, dimension=DIMENSION, writable=True)
+    owner = EdgeIndex.open(folder, dimension=DIMENSION, tags=NOW, writable=True)
     copy_for_reading(folder, tmp_path / "copy")
-    copy = EdgeIndex.open(tmp_path / "copy", dimension=DIMENSION, writable=True)
+    copy = EdgeIndex.open(tmp_path / "copy", dimension=DIMENSION, tags=NOW, writable=True)
     copy.delete([point(1).id])
     assert (copy.count(), owner.count()) == (2, 3)
     owner.upsert([point(4)])
@@ -169,13 +181,13 @@ def test_nothing_to_read(tmp_path: Path, missing: str) -> None:
     if missing == "shard":
         path.mkdir()
     with pytest.raises(IndexUnavailableError, match="embark index run"):
-        EdgeIndex.open(path, dimension=DIMENSION, writable=False)
+        EdgeIndex.open(path, dimension=DIMENSION, tags=NOW, writable=False)
 
 
 def test_an_index_of_another_dimension(folder: Path) -> None:
     with pytest.raises(IndexUnavailableError, match="expected vector size 17, but got 16"):
-        EdgeIndex.open(folder, dimension=DIMENSION + 1, writable=True)
-    EdgeIndex.open(folder, dimension=DIMENSION, writable=True).close()
+        EdgeIndex.open(folder, dimension=DIMENSION + 1, tags=NOW, writable=True)
+    EdgeIndex.open(folder, dimension=DIMENSION, tags=NOW, writable=True).close()
 
 
 @pytest.mark.parametrize(
@@ -186,7 +198,7 @@ def test_a_damaged_folder_is_unavailable_and_not_left_locked(folder: Path, patte
         os.truncate(file, file.stat().st_size // 2)
     for _ in range(2):
         with pytest.raises(IndexUnavailableError, match="embark index run --full"):
-            EdgeIndex.open(folder, dimension=DIMENSION, writable=False)
+            EdgeIndex.open(folder, dimension=DIMENSION, tags=NOW, writable=False)
 
 
 def test_no_text_of_a_chunk_lies_in_the_folder(tmp_path: Path) -> None:
@@ -213,7 +225,7 @@ def test_no_text_of_a_chunk_lies_in_the_folder(tmp_path: Path) -> None:
         sparse=sparse_passage(chunk),
         dense=HashEncoder(DIMENSION).encode_passages([dense_text(chunk)])[0],
     )
-    index = EdgeIndex.open(tmp_path / "index", dimension=DIMENSION, writable=True)
+    index = EdgeIndex.open(tmp_path / "index", dimension=DIMENSION, tags=NOW, writable=True)
     index.upsert([stored])
     index.flush()
     index.close()

@@ -17,6 +17,7 @@ from retrieval.library import Snapshot
 from retrieval.memory import MemoryIndex
 from retrieval.server import connect
 from retrieval.store import SqlChunkStore
+from tests.contracts.index import TAGS
 
 
 class HandMadeShelf:
@@ -202,6 +203,6 @@ def test_a_server_that_is_down_is_unavailable(tmp_path: Path) -> None:
     engine = write_file(tmp_path / "main.sqlite")
     client = connect("http://127.0.0.1:9", timeout_s=1)
     with pytest.raises(IndexUnavailableError, match="did not answer"):
-        version_of(ServerLibrary(client, engine))
+        version_of(ServerLibrary(client, engine, TAGS))
     client.close()
     engine.dispose()

@@ -18,6 +18,7 @@ from retrieval import answerability, ranking, reranking
 from retrieval.answerability import Answerability, answerability_features
 from retrieval.candidates import gather, page_of, preselect, question_terms
 from retrieval.chunk_tables import write_file
+from retrieval.filters import visible
 from retrieval.index import MissingTenantError, Point, Rankings
 from retrieval.library import Snapshot
 from retrieval.linear import LinearModel, ModelError, load_model
@@ -76,6 +77,9 @@ class OneLibrary:
     @contextmanager
     def lease(self) -> Iterator[Snapshot]:
         yield self._snapshot
+
+    def sees(self, scope: Scope, chunk: Chunk) -> bool:
+        return any(visible([chunk], scope))
 
     def close(self) -> None:
         self._snapshot.index.close()

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from guardrails import stored
+from guardrails.tenancy import is_protected, within
 from retrieval.chunk_tables import ONLY, create_schema, open_file, write_file
 from retrieval.index import IndexUnavailableError, MissingTenantError, UnknownFieldError
 from retrieval.library import ChunkStore
@@ -51,7 +52,11 @@ def ids(found: object) -> list[str]:
 def test_chunks_come_back_as_they_went_in(store: SqlChunkStore) -> None:
     typed: ChunkStore = store
     by_id = {chunk.id: chunk for chunk in CHUNKS}
-    assert typed.get([*by_id, ChunkId("unknown#0")]) == by_id
+    mine = {id_: chunk for id_, chunk in by_id.items() if chunk.labels.tenant == "acme"}
+    assert typed.get("acme", [*by_id, ChunkId("unknown#0")]) == mine
+    assert set(typed.get("globex", by_id)) == {"rivals#0"}
+    assert typed.get("", by_id) == typed.get("*", by_id) == {}
+    assert (typed.count("acme"), typed.count("globex"), typed.count("")) == (len(mine), 1, 0)
     assert list(typed.page("acme", "sso")) == CHUNKS[:2]
     assert typed.page("globex", "sso") == ()
     assert sorted(chunk.id for chunk in typed.chunks()) == sorted(by_id)
@@ -62,7 +67,7 @@ def test_chunks_come_back_as_they_went_in(store: SqlChunkStore) -> None:
 def test_many_ids_at_once(engine: Engine) -> None:
     many = [chunk_of(f"page-{number}", f"Text {number}.") for number in range(1200)]
     ChunkWriter(engine, "many").put(many)
-    found = SqlChunkStore(engine, "many").get([chunk.id for chunk in many])
+    found = SqlChunkStore(engine, "many").get("acme", [chunk.id for chunk in many])
     assert found == {chunk.id: chunk for chunk in many}
 
 
@@ -70,7 +75,7 @@ def test_put_replaces_and_remove_forgets(engine: Engine, store: SqlChunkStore) -
     writer = ChunkWriter(engine, "one")
     changed = chunk_of("sso", "Ask your identity provider about SCIM.")
     writer.put([changed])
-    assert store.get([changed.id])[changed.id] == changed
+    assert store.get("acme", [changed.id])[changed.id] == changed
     assert ids(store.search_text(stored("Okta"), STAFF, 5)) == []
     assert ids(store.search_text(stored("scim"), STAFF, 5)) == ["sso#0"]
     writer.remove([ChunkId("sso#0"), ChunkId("nobody#3")])
@@ -126,11 +131,11 @@ def test_text_search_goes_through_the_one_filter(store: SqlChunkStore) -> None:
 
 def test_document_frequencies_count_one_version(engine: Engine, store: SqlChunkStore) -> None:
     words = ["saml", "workspac", "größe", "unknown"]
-    expected = {"saml": 3, "workspac": 1, "größe": 1}
+    expected = {"saml": 2, "workspac": 1, "größe": 1}
     ChunkWriter(engine, "two").copy("one")
-    assert store.document_frequencies(words) == expected
+    assert store.document_frequencies("acme", words) == expected
     ChunkWriter(engine, "one").drop()
-    assert store.document_frequencies(words) == {}
+    assert store.document_frequencies("acme", words) == {}
 
 
 def test_document_frequencies_of_a_finished_file(tmp_path: Path) -> None:
@@ -138,8 +143,12 @@ def test_document_frequencies_of_a_finished_file(tmp_path: Path) -> None:
     ChunkWriter(engine, ONLY).put(CHUNKS)
     engine.dispose()
     store = SqlChunkStore(open_file(tmp_path / "chunks.sqlite"), ONLY, owns_engine=True)
+    assert store.document_frequencies("globex", ["saml", "okta"]) == {"saml": 1}
     for _ in range(2):
-        assert store.document_frequencies(["saml", "okta", "none"]) == {"saml": 3, "okta": 1}
+        assert store.document_frequencies("acme", ["saml", "okta", "none"]) == {
+            "saml": 2,
+            "okta": 1,
+        }
     store.close()
 
 
@@ -177,7 +186,7 @@ def test_a_damaged_file_is_unavailable(tmp_path: Path) -> None:
     path.write_bytes(b"SQLite format 3\0 and then nothing of sense" * 100)
     store = SqlChunkStore(open_file(path), "one", owns_engine=True)
     with pytest.raises(IndexUnavailableError, match="embark index run --full"):
-        store.get([ChunkId("sso#0")])
+        store.get("acme", [ChunkId("sso#0")])
     store.close()
 
 
@@ -188,3 +197,16 @@ def test_an_unknown_database_is_refused_by_name() -> None:
 
     with pytest.raises(ValueError, match=r"'oracle'.*sqlite or postgresql"):
         create_schema(Elsewhere())  # type: ignore[arg-type]
+
+
+def test_row_security_keeps_chunks_apart_where_a_query_does_not() -> None:
+    with postgresql() as engine:
+        for _ in range(2):
+            create_schema(engine)
+        ChunkWriter(engine, "one").put(CHUNKS)
+        seen = {}
+        for tenant in ("", "acme", "globex"):
+            with within(tenant), engine.begin() as connection:
+                assert is_protected(connection, "index_chunk")
+                seen[tenant] = len(connection.execute(text("SELECT * FROM index_chunk")).all())
+    assert seen == {"": 0, "acme": len(CHUNKS) - 1, "globex": 1}

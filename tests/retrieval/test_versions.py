@@ -21,6 +21,7 @@ from retrieval.library import Library
 from retrieval.sparse_files import copy_file, disk_usage
 from retrieval.versions import EmbeddedLibrary
 from tests.contracts.archive import LATER, ONE, THREE, TWO, ArchiveContract, read
+from tests.contracts.index import TAGS
 from tests.retrieval.building import folder_in_memory, publish
 
 
@@ -32,7 +33,7 @@ def root() -> Iterator[Path]:
 
 @pytest.fixture
 def archive(root: Path) -> FolderArchive:
-    return FolderArchive(root)
+    return FolderArchive(root, TAGS)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def open_library(root: Path) -> Iterator[Callable[[], Library]]:
     with ExitStack() as closing:
 
         def opened() -> Library:
-            library = EmbeddedLibrary(root)
+            library = EmbeddedLibrary(root, TAGS)
             closing.callback(library.close)
             return library
 
@@ -55,7 +56,7 @@ def test_a_second_reader_works_on_a_private_copy_and_removes_it(
     root: Path, archive: FolderArchive
 ) -> None:
     version = publish(archive, TWO)
-    owner, other = EmbeddedLibrary(root), EmbeddedLibrary(root)
+    owner, other = EmbeddedLibrary(root, TAGS), EmbeddedLibrary(root, TAGS)
     assert read(owner) == read(other) == (version, 2, 2)
     assert len(list((root / "private").iterdir())) == 1
     assert [holder.version for holder in archive.status().holders] == [version, version]
@@ -68,7 +69,7 @@ def test_a_second_reader_works_on_a_private_copy_and_removes_it(
 def test_reading_changes_no_byte_of_the_text(root: Path, archive: FolderArchive) -> None:
     version = publish(archive, TWO)
     before = (root / version / "chunks.sqlite").read_bytes()
-    library = EmbeddedLibrary(root)
+    library = EmbeddedLibrary(root, TAGS)
     read(library)
     library.close()
     assert (root / version / "chunks.sqlite").read_bytes() == before
@@ -80,7 +81,7 @@ def test_reading_changes_no_byte_of_the_text(root: Path, archive: FolderArchive)
 
 
 def _hold(root: Path, told: Connection) -> None:
-    library = EmbeddedLibrary(root)
+    library = EmbeddedLibrary(root, TAGS)
     with library.lease() as snapshot:
         told.send(snapshot.version)
         told.recv()
@@ -88,7 +89,7 @@ def _hold(root: Path, told: Connection) -> None:
 
 def test_what_a_killed_reader_held_is_freed(root: Path, archive: FolderArchive) -> None:
     first = publish(archive, ONE)
-    keeper = EmbeddedLibrary(root)
+    keeper = EmbeddedLibrary(root, TAGS)
     read(keeper)  # so that the other process needs a private copy
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_hold, args=(root, there))
@@ -112,7 +113,7 @@ def test_a_damaged_new_version_is_refused_and_the_old_stays(
     root: Path, archive: FolderArchive, file: str, damage: str
 ) -> None:
     first = publish(archive, ONE)
-    library = EmbeddedLibrary(root)
+    library = EmbeddedLibrary(root, TAGS)
     read(library)
     second = publish(archive, TWO, minute=1)
     path = root / second / file
@@ -128,7 +129,7 @@ def test_a_damaged_new_version_is_refused_and_the_old_stays(
 
 def test_a_refused_version_is_tried_again_after_a_while(root: Path, archive: FolderArchive) -> None:
     time_s = 0.0
-    library = EmbeddedLibrary(root, retry_after_s=30, clock=lambda: time_s)
+    library = EmbeddedLibrary(root, TAGS, retry_after_s=30, clock=lambda: time_s)
     first = publish(archive, ONE)
     read(library)
     second = publish(archive, TWO, minute=1)
@@ -146,17 +147,17 @@ def test_a_damaged_only_version_says_how_to_mend_it(root: Path, archive: FolderA
     version = publish(archive, ONE)
     (root / version / "manifest.json").write_text("{}")
     with pytest.raises(IndexUnavailableError, match="embark index"):
-        read(EmbeddedLibrary(root))
+        read(EmbeddedLibrary(root, TAGS))
 
 
 def test_a_damaged_pointer_is_mended_by_a_rollback(root: Path, archive: FolderArchive) -> None:
     version = publish(archive, ONE)
     (root / "current").write_text("../../etc\n")
     with pytest.raises(IndexUnavailableError, match="rollback --to"):
-        read(EmbeddedLibrary(root))
+        read(EmbeddedLibrary(root, TAGS))
     with archive.writing():
         archive.rollback(version, LATER)
-    library = EmbeddedLibrary(root)
+    library = EmbeddedLibrary(root, TAGS)
     assert read(library)[0] == version
     library.close()
 
@@ -188,7 +189,7 @@ def test_versions_survive_the_loss_of_the_catalog(root: Path, archive: FolderArc
     second = publish(archive, TWO, minute=1)
     (root / "manifest.sqlite").unlink()
     third = publish(archive, THREE, minute=2)
-    library = EmbeddedLibrary(root)
+    library = EmbeddedLibrary(root, TAGS)
     assert read(library) == (third, 3, 3)
     with archive.writing():
         assert archive.rollback(None, LATER) == second
@@ -213,7 +214,7 @@ def test_a_copy_keeps_bytes_and_holes(tmp_path: Path) -> None:
 
 def test_a_reader_that_cannot_mark_its_version_says_why(root: Path, archive: FolderArchive) -> None:
     first = publish(archive, ONE)
-    library = EmbeddedLibrary(root)
+    library = EmbeddedLibrary(root, TAGS)
     read(library)
     publish(archive, TWO, minute=1)
     shutil.move(root / "holders", root / "elsewhere")
