@@ -1,0 +1,103 @@
+"""Events as they come -> what is known of each person, their progress, messages that are due.
+
+Three readers of the log, so that none waits for another: what is learned of people, how far they
+are, what got in their way. Each does once what it is given twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from onboarding.engine.moments import Moments
+from onboarding.engine.speaking import messages_of
+from onboarding.events import EventLog
+from onboarding.interventions import Reason
+from onboarding.store.interventions.helping import FrictionDesk
+from onboarding.store.interventions.store import DeliveryStore
+from onboarding.store.journeys.desk import JourneyDesk
+from onboarding.store.profile.desk import ProfileDesk
+from onboarding.types import Event, Person
+
+ACHIEVED_WITHIN: Final = timedelta(hours=24)
+"""What a person did this long after a message counts for it (onboarding reference, 11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HearingParts:
+    """`placeholders` are those of each template."""
+
+    log: EventLog
+    moments: Moments
+    profiles: ProfileDesk
+    journeys: JourneyDesk
+    frictions: FrictionDesk
+    deliveries: DeliveryStore
+    placeholders: Mapping[str, Collection[str]]
+    clock: Callable[[], datetime]
+
+
+class Hearing:
+    """Of one tenant. Raises StoreUnavailableError from all."""
+
+    def __init__(self, parts: HearingParts) -> None:
+        self._parts = parts
+
+    async def learn(self, events: Sequence[Event]) -> None:
+        """Facts, beliefs and the graph of whoever the events are of."""
+        parts, now = self._parts, self._parts.clock()
+        for person, own in by_person(events).items():
+            history = await parts.log.history(person, now)
+            for event in own:
+                earlier = [each for each in history.recent if each.user == person.user]
+                await parts.profiles.grow(event, earlier)
+            if await parts.profiles.guided(person) is not None:
+                await parts.profiles.learn(
+                    person, history, await parts.moments.features.snapshot(person, now)
+                )
+
+    async def advance(self, events: Sequence[Event]) -> None:
+        """What was done is put on record, and what is due is planned."""
+        for person in by_person(events):
+            await self.look(person)
+
+    async def look(self, person: Person) -> int:
+        """Progress of one person, and what is due to them; how many messages."""
+        parts = self._parts
+        moment = await parts.moments.of(person, parts.clock())
+        if moment is None:
+            return 0
+        way = await parts.journeys.standing(person, moment)
+        reached = way is not None and way.progress.reached_at is not None
+        if way is not None and reached:
+            await self._achieved(person, way.enrolment.journey)
+        plays = await parts.journeys.plays(person, moment, reached=reached)
+        found = [
+            message
+            for standing in (*((way,) if way is not None else ()), *plays)
+            for message in messages_of(standing, moment, parts.placeholders)
+        ]
+        await parts.deliveries.plan(found, moment.now)
+        return len(found)
+
+    async def help(self, events: Sequence[Event]) -> None:
+        """Frictions, each with its fix planned in the transaction that finds it."""
+        await self._parts.frictions.see(events, self._parts.clock())
+
+    async def _achieved(self, person: Person, journey: str) -> None:
+        """Nothing of it is sent any more, and what was sent has worked."""
+        parts, now = self._parts, self._parts.clock()
+        await parts.deliveries.achieve(person, journey, now, ACHIEVED_WITHIN)
+        await parts.deliveries.leave(person, journey, Reason.GOAL_REACHED, now)
+
+
+def by_person(events: Iterable[Event]) -> dict[Person, list[Event]]:
+    """In the order in which they are first named; what nobody did is nobody's."""
+    found: dict[Person, list[Event]] = {}
+    for event in events:
+        if event.user is not None:
+            person = Person(event.tenant, event.user, event.account)
+            found.setdefault(person, []).append(event)
+    return found

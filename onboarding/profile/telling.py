@@ -1,0 +1,155 @@
+"""facts and beliefs -> what their person reads: each in a plain sentence, with why, and how it can
+be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from onboarding.profile.beliefs import BELIEF, BeliefFile
+from onboarding.profile.catalogue import FactCatalogue
+from onboarding.profile.holding import Wishes, is_known, profile_of, wishes_of
+from onboarding.profile.questions import Offer
+from onboarding.types import UNKNOWN, Fact, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that is known, or thought, of somebody. `why` names what spoke for it; `used` is
+    False where it is not sure enough to be acted on. `choices` are the values to correct it to, as
+    value and words; `prediction` is what a belief expects next."""
+
+    name: str
+    says: str
+    value: str
+    source: Source
+    confidence: float
+    why: tuple[str, ...]
+    used: bool
+    since: datetime
+    expires: datetime | None
+    evidence: tuple[str, ...]
+    choices: Mapping[str, str]
+    prediction: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All of it. `quiet` are names that are not inferred, `off` whether personalisation is."""
+
+    lines: tuple[Line, ...]
+    quiet: tuple[str, ...]
+    off: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What sentences are made from."""
+
+    facts: FactCatalogue
+    beliefs: BeliefFile
+
+    def choices(self, name: str) -> tuple[str, ...] | None:
+        """Values that a fact or belief may be corrected to; None where there is no such name."""
+        if name in self.facts.facts:
+            return tuple(self.facts.facts[name].values)
+        kind = self.beliefs.named(name.removeprefix(BELIEF)) if name.startswith(BELIEF) else None
+        return None if kind is None else (kind.values.likely, kind.values.unlikely)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLine:
+    """A question as its person reads it; `offered` is what they are asked to confirm."""
+
+    id: str
+    fact: str
+    asks: str
+    why: str
+    offered: str | None
+    choices: Mapping[str, str]
+
+
+def ask(offer: Offer, words: Words, locale: str = "en") -> AskedLine:
+    question = offer.worth.question
+    choices = _choices(question.fact, words, locale)
+    asks = question.ask.for_(locale)
+    if offer.offered is not None:
+        named = choices.get(offer.offered, offer.offered)
+        asks = question.confirm.for_(locale).format(value=named)
+    why = question.why.for_(locale)
+    return AskedLine(question.id, question.fact, asks, why, offer.offered, choices)
+
+
+NOT_SURE = {"en": "We are not sure yet.", "de": "Das wissen wir noch nicht sicher."}
+YOU_SAID = {"en": "you said so", "de": "Sie haben es gesagt"}
+IMPORTED = {"en": "your company's records say so", "de": "so steht es bei Ihrer Firma"}
+YOU_DID = {"en": "what you did so far", "de": "was Sie bisher getan haben"}
+
+
+def tell(facts: Iterable[Fact], words: Words, now: datetime, locale: str = "en") -> Told:
+    """In the order of the files, beliefs last. What is stored is shown also while personalisation
+    is off."""
+    stored = tuple(facts)
+    wishes = wishes_of(stored)
+    shown = [f for f in stored if not f.name.startswith("~off")]
+    held = profile_of(shown, now).facts
+    order = [*words.facts.facts, *(BELIEF + kind.id for kind in words.beliefs.beliefs)]
+    lines = tuple(_line(held[name], words, wishes, locale) for name in order if name in held)
+    return Told(lines, tuple(sorted(wishes.quiet)), wishes.off)
+
+
+def _line(fact: Fact, words: Words, wishes: Wishes, locale: str) -> Line:
+    return Line(
+        name=fact.name,
+        says=_says(fact, words, locale),
+        value=fact.value,
+        source=fact.source,
+        confidence=fact.confidence,
+        why=_why(fact, words, locale),
+        used=is_known(fact) and not wishes.off,
+        since=fact.valid_from,
+        expires=fact.expires,
+        evidence=fact.evidence,
+        choices=_choices(fact.name, words, locale),
+        prediction=_prediction(fact, words, locale),
+    )
+
+
+def _says(fact: Fact, words: Words, locale: str) -> str:
+    if fact.value == UNKNOWN:
+        return _of(NOT_SURE, locale)
+    if fact.name.startswith(BELIEF):
+        kind = words.beliefs.named(fact.name.removeprefix(BELIEF))
+        said = kind.says.get(fact.value) if kind is not None else None
+        return fact.value if said is None else said.for_(locale)
+    return words.facts.facts[fact.name].said(fact.value, locale)
+
+
+def _why(fact: Fact, words: Words, locale: str) -> tuple[str, ...]:
+    if fact.source is not Source.INFERRED:
+        return (_of(YOU_SAID if fact.source is Source.DECLARED else IMPORTED, locale),)
+    if fact.name.startswith(BELIEF):
+        return (_of(YOU_DID, locale),)
+    families = dict.fromkeys(reason.partition("=")[0] for reason in fact.reasons)
+    return tuple(words.facts.cues[f].for_(locale) for f in families if f in words.facts.cues)
+
+
+def _choices(name: str, words: Words, locale: str) -> dict[str, str]:
+    if name.startswith(BELIEF):
+        kind = words.beliefs.named(name.removeprefix(BELIEF))
+        said = {} if kind is None else kind.says
+        return {value: text.for_(locale) for value, text in said.items()}
+    return {v: text.for_(locale) for v, text in words.facts.facts[name].values.items()}
+
+
+def _prediction(fact: Fact, words: Words, locale: str) -> str | None:
+    """Only of a belief that goes the way that its sentence tells."""
+    kind = words.beliefs.named(fact.name.removeprefix(BELIEF))
+    if not fact.name.startswith(BELIEF) or kind is None or fact.value != kind.values.likely:
+        return None
+    return kind.predicts.for_(locale)
+
+
+def _of(texts: Mapping[str, str], locale: str) -> str:
+    return texts["de" if locale.split("-", maxsplit=1)[0].lower() == "de" else "en"]

@@ -1,0 +1,1 @@
+"""What the rooms keep, and what they reach: the only I/O of onboarding."""

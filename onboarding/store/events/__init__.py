@@ -1,0 +1,1 @@
+"""The log of events in SQL: SQLite by default, PostgreSQL by URL."""

@@ -1,0 +1,1 @@
+"""Alembic environment; `onboarding.store.events.engine.upgrade` applies it."""

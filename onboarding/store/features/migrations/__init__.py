@@ -1,0 +1,1 @@
+"""Alembic environment; `onboarding.store.features.sql.upgrade` applies it."""

@@ -1,0 +1,1 @@
+"""Alembic environment; `onboarding.store.interventions.sql.upgrade` applies it."""

@@ -1,0 +1,1 @@
+"""facts, questions, self-models, graph -> SQL, or memory; the desk over them."""

@@ -1,0 +1,1 @@
+"""decisions, outcomes, mutes, which version serves -> SQL, or memory; versions -> folders."""

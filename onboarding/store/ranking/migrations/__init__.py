@@ -1,0 +1,1 @@
+"""Alembic environment; `guardrails.consent.sql.upgrade` applies it."""
