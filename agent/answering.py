@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -15,7 +16,7 @@ from agent.render import Renderer
 from agent.types import Answerer, AnswererError, Draft, Refusal, Spent, Utterance
 from agent.verification import Verifier
 from guardrails import Redacted
-from retrieval.types import Citation, Evidence
+from retrieval.types import Citation, Evidence, Scope
 
 _log = structlog.get_logger(__name__)
 
@@ -30,6 +31,7 @@ class Brief:
     evidence: Evidence
     history: Sequence[Utterance]
     cut_short: str  # the closing words when a model stops in the middle
+    scope: Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,10 @@ async def write_answer(deps: Deps, brief: Brief, emit: Emit) -> Written:
             _log.warning("answerer.failed", answerer=answerer.name, reason=str(error))
             if attempt.shown:
                 attempt.emit_closing()
-                return attempt.written(None)
+                return await asyncio.to_thread(attempt.written, None)
         else:
-            return attempt.written(None if attempt.shown else Refusal.NOT_SUPPORTED)
+            missing = None if attempt.shown else Refusal.NOT_SUPPORTED
+            return await asyncio.to_thread(attempt.written, missing)
     return Written("", (), Refusal.UPSTREAM, deps.answerer.name, 0, dict(usage))
 
 
@@ -89,7 +92,8 @@ class _Attempt:
     verifier: Verifier = field(init=False)
 
     def __post_init__(self) -> None:
-        self.verifier = Verifier(self.deps.grounding, self.brief.evidence)
+        sees = partial(self.deps.sees, self.brief.scope)
+        self.verifier = Verifier(self.deps.grounding, self.brief.evidence, sees)
 
     async def run(self) -> None:
         drafts = self.answerer.draft(

@@ -41,7 +41,7 @@ class ToolLookup:
         entry = None if found is None else found.manifest.arguments.get(argument)
         if entry is None or entry.choices is None:
             return ()
-        seen = await _read(self._catalogue, self._actor, entry.choices.tool, {})
+        seen = await read(self._catalogue, self._actor, entry.choices.tool, {})
         items = at(seen, entry.choices.items)
         if not isinstance(items, list):
             return ()
@@ -70,14 +70,14 @@ class ToolFacts:
         for name, source in self._sources.items():
             key = f"{source.tool}{dict(source.arguments)!r}"
             if key not in seen:
-                seen[key] = await _read(self._catalogue, actor, source.tool, source.arguments)
+                seen[key] = await read(self._catalogue, actor, source.tool, source.arguments)
             value = at(seen[key], source.at)
             if isinstance(value, str | int | bool | list | dict):
                 known[name] = Labelled(value, Integrity.USER_TYPED, name)
         return known
 
 
-async def _read(catalogue: Catalogue, actor: Actor, name: str, arguments: Arguments) -> JsonValue:
+async def read(catalogue: Catalogue, actor: Actor, name: str, arguments: Arguments) -> JsonValue:
     """What a reading tool finds; null when it is not theirs, or cannot be read now."""
     tool = catalogue.tool(name)
     if tool is None or not tool.manifest.reads_only or not tool.manifest.rights <= actor.rights:

@@ -46,8 +46,9 @@ from agent.conversations import (
     question_message,
 )
 from agent.tables import conversation, message, message_of, row_of, run_event
+from guardrails.tenancy import EVERYBODY, confine, within
 
-BUSY_TIMEOUT_MS = 5000
+BUSY_TIMEOUT_MS = 10_000
 """How long SQLite waits for a lock that another process holds."""
 POSTGRES_THREADS = 8
 _T = TypeVar("_T")
@@ -63,6 +64,7 @@ def open_engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
+    confine(engine)
     return engine
 
 
@@ -87,7 +89,7 @@ def upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", "agent:migrations")
     config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
+    with within(EVERYBODY), engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -104,35 +106,35 @@ class SqlConversations:
         )
 
     async def open(self, question: Question) -> Opened:
-        return await self._run(lambda c: self._open(c, question))
+        return await self._run(question.tenant, lambda c: self._open(c, question))
 
     async def reserve(self, tenant: str, thread_id: str) -> int:
-        return await self._run(lambda c: _take_block(c, tenant, thread_id))
+        return await self._run(tenant, lambda c: _take_block(c, tenant, thread_id))
 
     async def finish(self, question: Message, reply: Reply) -> Message:
-        return await self._run(lambda c: self._finish(c, question, reply))
+        return await self._run(question.tenant, lambda c: self._finish(c, question, reply))
 
     async def interrupt(self, question: Message, events: Sequence[LoggedEvent]) -> None:
-        await self._run(lambda c: self._interrupt(c, question, events))
+        await self._run(question.tenant, lambda c: self._interrupt(c, question, events))
 
     async def append(self, tenant: str, thread_id: str, events: Sequence[LoggedEvent]) -> None:
         if events:
-            await self._run(lambda c: self._append_known(c, tenant, thread_id, events))
+            await self._run(tenant, lambda c: self._append_known(c, tenant, thread_id, events))
 
     async def events(self, tenant: str, thread_id: str, after: int = 0) -> tuple[LoggedEvent, ...]:
-        return await self._run(lambda c: _events(c, tenant, thread_id, after))
+        return await self._run(tenant, lambda c: _events(c, tenant, thread_id, after))
 
     async def conversation(self, tenant: str, thread_id: str) -> Conversation | None:
-        return await self._run(lambda c: _conversation(c, tenant, thread_id))
+        return await self._run(tenant, lambda c: _conversation(c, tenant, thread_id))
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
         self._engine.dispose()
 
-    async def _run(self, work: Callable[[Connection], _T]) -> _T:
+    async def _run(self, tenant: str, work: Callable[[Connection], _T]) -> _T:
         def call() -> _T:
             try:
-                with self._engine.begin() as connection:
+                with within(tenant), self._engine.begin() as connection:
                     return work(connection)
             except OperationalError as error:
                 raise ConversationsUnavailableError(
@@ -147,7 +149,7 @@ class SqlConversations:
         fresh = self._insert(message).values(row_of(asked)).on_conflict_do_nothing()
         if connection.execute(fresh).rowcount == 1:
             return Opened(asked, _before(connection, asked), None, first)
-        thread = _within(question.tenant, question.thread_id)
+        thread = _of_thread(question.tenant, question.thread_id)
         asked = _one(connection, thread, message.c.message_id == question.message_id) or asked
         answer = _one(connection, thread, message.c.reply_to == question.message_id)
         return Opened(asked, _before(connection, asked), answer, first)
@@ -182,7 +184,7 @@ class SqlConversations:
         key = (question.tenant, question.thread_id)
         status = Status.REFUSED if reply.answer.refused else Status.DONE
         if not _settle(connection, question, status):
-            answer = _one(connection, _within(*key), message.c.reply_to == question.message_id)
+            answer = _one(connection, _of_thread(*key), message.c.reply_to == question.message_id)
             if answer is None:
                 raise UnknownThreadError(*key)
             return answer
@@ -248,7 +250,7 @@ def _settle(connection: Connection, question: Message, status: Status) -> bool:
     marked = connection.execute(
         update(message)
         .where(
-            _within(question.tenant, question.thread_id),
+            _of_thread(question.tenant, question.thread_id),
             message.c.message_id == question.message_id,
             message.c.status.in_(UNANSWERED),
         )
@@ -270,14 +272,14 @@ def _one(connection: Connection, *which: ColumnElement[bool]) -> Message | None:
     return None if row is None else message_of(row)
 
 
-def _within(tenant: str, thread_id: str) -> ColumnElement[bool]:
+def _of_thread(tenant: str, thread_id: str) -> ColumnElement[bool]:
     return and_(message.c.tenant == tenant, message.c.thread_id == thread_id)
 
 
 def _before(connection: Connection, asked: Message) -> tuple[Message, ...]:
     rows = connection.execute(
         select(message)
-        .where(_within(asked.tenant, asked.thread_id), message.c.seq < asked.seq)
+        .where(_of_thread(asked.tenant, asked.thread_id), message.c.seq < asked.seq)
         .order_by(message.c.seq.desc())
         .limit(HISTORY)
     )
@@ -293,7 +295,7 @@ def _conversation(connection: Connection, tenant: str, thread_id: str) -> Conver
     if head is None:
         return None
     rows = connection.execute(
-        select(message).where(_within(tenant, thread_id)).order_by(message.c.seq)
+        select(message).where(_of_thread(tenant, thread_id)).order_by(message.c.seq)
     )
     said = tuple(message_of(row) for row in rows.mappings())
     return Conversation(tenant, thread_id, datetime.fromisoformat(head.created), said, head.subject)

@@ -11,7 +11,7 @@ goes the same way, with an event in the question's place.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -29,21 +29,24 @@ from agent.deps import Deps
 from agent.driving import Driver, Start, timed
 from agent.events import load_event
 from agent.graph import build_graph
+from agent.guiding import Watch
+from agent.language import language_of
 from agent.live import LiveRun
 from agent.passing import passing
 from agent.pausing import PENDING, Objection, objection_to, open_pauses, pause_of
 from agent.running import RunContext, ms
 from agent.showing import Owner, Showing, ShownMessage
-from agent.telling import outcome_of
+from agent.telling import AGAIN_S, news_of
 from agent.types import (
     Answer,
     Ask,
     MessageFinished,
     Numbered,
+    StandingShown,
     Turn,
 )
 from guardrails import Redacted, literal
-from retrieval.types import Scope
+from retrieval.types import FOR_ALL, Scope
 from tools.journal import OutboxRow
 from tools.types import Actor
 
@@ -158,6 +161,12 @@ class Copilot:
         pauses = [pause_of(acting, a) for a in await open_pauses(acting, conversation)]
         return RunPaused(conversation.thread_id, run_id, tuple(pauses)) if pauses else None
 
+    async def standing(self, actor: Actor | None, scope: Scope) -> StandingShown | None:
+        """Where this person stands, for a reader who joins; None when they are not guided."""
+        locale = language_of((), scope.holds.get("locale", frozenset()) - {FOR_ALL}).locale
+        async with aclosing(Watch(self._deps.guide, actor, locale)) as watch:
+            return await watch.last()
+
     async def events(
         self, tenant: str, thread_id: str, after: int = 0, actor: Actor | None = None
     ) -> tuple[Numbered, ...]:
@@ -172,32 +181,39 @@ class Copilot:
             return tuple(found)
         return tuple([Numbered(n, await showing.event(event)) for n, event in found])
 
-    async def notify(self, row: OutboxRow) -> bool:
-        """Tell a conversation what became of an action; False when it is to be asked again later,
-        because the conversation is busy. What was told already is not told twice.
+    async def notify(self, row: OutboxRow) -> float | None:
+        """Tell a conversation what became of an action, or what it left open. The seconds after
+        which the row is to be looked at again: the conversation is busy, or a reminder has more to
+        say later; None when all is told. What was told already is not told twice.
 
         Raises ConversationsUnavailableError, JournalUnavailableError.
         """
         acting, tenant, thread_id = self._deps.acting, row.tenant, row.thread_id
         if acting is None or thread_id is None:
-            return True
+            return None
         if self._driver.busy(tenant, thread_id):
-            return False
+            return AGAIN_S
         found = await self._deps.conversations.conversation(tenant, thread_id)
         if found is None:
-            return True
-        outcome = await outcome_of(acting, row, found, self._deps.clock())
-        if not isinstance(outcome, Question):
-            return outcome
-        opened = await self._deps.conversations.open(outcome)
+            return None
+        news = await news_of(acting, row, found, self._deps.clock())
+        if news.remind_s is not None:
+            await acting.journal.remind(tenant, row.action_id, news.remind_s)
+        if news.event is not None:
+            await self._push(news.event)
+        return news.again_s
+
+    async def _push(self, event: Question) -> None:
+        """A run that nobody asked for; whoever listens hears of it."""
+        opened = await self._deps.conversations.open(event)
         if opened.answer is not None:
-            return True
-        live = self._driver.start(opened, Start(outcome.run_id, self._deps.timer(), {}))
-        pushed = Pushed(tenant, thread_id, outcome.subject, outcome.message_id, live)
+            return
+        begin = Start(event.run_id, self._deps.timer(), {}, subject=event.subject)
+        live = self._driver.start(opened, begin)
+        pushed = Pushed(event.tenant, event.thread_id, event.subject, event.message_id, live)
         for listener in self._listeners:
             listener.put_nowait(pushed)
         await live.over()
-        return True
 
     async def pushed(self) -> AsyncGenerator[Pushed, None]:
         """Runs that `notify` begins from now on, as they begin."""
@@ -214,6 +230,14 @@ class Copilot:
         showing = self._showing(pushed.tenant, pushed.thread_id, pushed.subject)
         async for number, event in pushed.live.follow():
             yield Numbered(number, await showing.event(event) if showing else event)
+
+    def running(self, tenant: str, threads: Collection[str]) -> int:
+        """How many runs these conversations have here."""
+        return len(self._driver.running(tenant, threads))
+
+    async def stop(self, tenant: str, threads: Collection[str]) -> int:
+        """End runs of conversations that are being erased, for good. How many."""
+        return await self._driver.stop(tenant, threads)
 
     async def close(self) -> None:
         """Stop runs under way; their questions are marked and `resume` answers them."""

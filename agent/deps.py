@@ -12,6 +12,9 @@ from pydantic import JsonValue
 
 from agent.acting import Lookup, Planner
 from agent.conversations import Conversations
+from agent.guiding import Guide
+from agent.recording import Record, nowhere
+from agent.seeing import Sees, always
 from agent.types import Answerer
 from agent.verification import Grounding
 from guardrails import Redactor
@@ -76,7 +79,8 @@ class Deps:
     `fallback` answers when `answerer` fails before anything was shown; it needs no network.
     `threshold` is the calibrated confidence below which there is no answer. `facts` go into every
     decision record: versions of prompt, policy and model. `timer` is monotonic, in seconds.
-    Without `acting` it only answers.
+    Without `acting` it only answers. `record` takes what was decided. `sees` is asked again before
+    anything is cited. Without `guide` it knows nothing of next steps.
     """
 
     retriever: Retriever
@@ -92,3 +96,6 @@ class Deps:
     facts: Mapping[str, str] = field(default_factory=dict)
     timer: Callable[[], float] = time.perf_counter
     acting: Acting | None = None
+    record: Record = nowhere
+    sees: Sees = always
+    guide: Guide | None = None

@@ -7,7 +7,7 @@ half done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -19,10 +19,12 @@ from agent.conversations import ConversationsUnavailableError, Message, Opened, 
 from agent.deps import Deps
 from agent.events import decision_of, stored_answer
 from agent.graph import build_graph
+from agent.guiding import Watch
 from agent.live import LiveRun
 from agent.passing import passing
 from agent.pausing import Objection, pause_of
-from agent.running import RunContext, ms
+from agent.recording import record_turn
+from agent.running import RunContext, language_for, ms
 from agent.types import (
     Answer,
     Ask,
@@ -34,6 +36,7 @@ from agent.types import (
     RunFailed,
     RunFinished,
     RunStarted,
+    StandingShown,
     Turn,
     Utterance,
 )
@@ -57,6 +60,7 @@ class Start:
     timings: Mapping[str, float]
     actor: Actor | None = None
     answers: tuple[CardAnswer, ...] = ()
+    subject: str | None = None  # whose the conversation is, where nobody is signed in now
 
 
 class Driver:
@@ -66,7 +70,8 @@ class Driver:
         self._deps = deps
         self._graph = build_graph(deps, saver)
         self._live: dict[Key, LiveRun] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._erased: set[Key] = set()
 
     def live(self, key: Key) -> LiveRun | None:
         return self._live.get(key)
@@ -87,10 +92,18 @@ class Driver:
 
     async def close(self) -> None:
         """Stop runs under way; their questions are marked."""
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancelled(self._tasks.values())
+
+    def running(self, tenant: str, threads: Collection[str]) -> tuple[Key, ...]:
+        """Of these conversations."""
+        return tuple(key for key in self._tasks if key[0] == tenant and key[1] in threads)
+
+    async def stop(self, tenant: str, threads: Collection[str]) -> int:
+        """Runs of conversations that are being erased end for good. How many."""
+        found = self.running(tenant, threads)
+        self._erased.update(found)
+        await _cancelled([self._tasks[key] for key in found])
+        return len(found)
 
     def start(self, opened: Opened, start: Start) -> LiveRun:
         asked = opened.question
@@ -109,11 +122,12 @@ class Driver:
             reply_id=self._deps.new_id(),
             started=start.started,
             actor=start.actor,
+            subject=start.actor.subject if start.actor is not None else start.subject,
             answers={answer.action_id: answer for answer in start.answers},
         )
         run = self._drive(live, asked, context, start.timings)
         task = asyncio.create_task(run, name=f"run {start.run_id}")
-        self._tasks.add(task)
+        self._tasks[key] = task
         task.add_done_callback(lambda ended: self._ended(key, live, ended))
         return live
 
@@ -134,21 +148,38 @@ class Driver:
         """What follows the finished message is told once that is stored, and it is stored once the
         graph has kept its checkpoint: a turn that dies between the two is simply run again."""
         live.publish(RunStarted(asked.thread_id, live.run_id))
+        locale = language_for(context.turn).locale
+        async with aclosing(Watch(self._deps.guide, context.actor, locale)) as watch:
+            tail = await self._pass(live, asked, context, timings, watch)
+            if not tail or not isinstance(tail[0], MessageFinished):
+                raise RuntimeError("the graph ended without an answer: an edge is wrong")
+            _tell(live, await watch.last())
+        last = timed(self._deps, tail[0], context.started)
+        await self._conclude(live, asked, context, (last, tail[1:]))
+
+    async def _pass(
+        self,
+        live: LiveRun,
+        asked: Message,
+        context: RunContext,
+        timings: Mapping[str, float],
+        watch: Watch,
+    ) -> list[RunEvent]:
+        """Publishes what may be shown at once; what begins with the finished message is left."""
         logged_at = self._deps.timer()
         tail: list[RunEvent] = []
         async with aclosing(passing(self._graph, context, timings, asked.cause)) as events:
             async for event in events:
+                watch.note(event)
                 if tail or isinstance(event, MessageFinished):
                     tail.append(event)
                     continue
                 live.publish(event)
+                _tell(live, watch.ready())
                 if self._deps.timer() - logged_at >= LOG_EVERY_S:
                     logged_at = self._deps.timer()
                     await self._log(live, asked)
-        if not tail or not isinstance(tail[0], MessageFinished):
-            raise RuntimeError("the graph ended without an answer: an edge is wrong")
-        last = timed(self._deps, tail[0], context.started)
-        await self._conclude(live, asked, last, tail[1:])
+        return tail
 
     async def _log(self, live: LiveRun, asked: Message) -> None:
         """Store what was streamed lately; what cannot be stored now goes with the answer."""
@@ -161,9 +192,14 @@ class Driver:
             live.mark_logged(len(entries))
 
     async def _conclude(
-        self, live: LiveRun, asked: Message, last: MessageFinished, after: list[RunEvent]
+        self,
+        live: LiveRun,
+        asked: Message,
+        context: RunContext,
+        end: tuple[MessageFinished, list[RunEvent]],
     ) -> None:
         """Commit the answer, then say that it is finished: in this order."""
+        last, after = end
         tail = (last, *after, await self._end(live, asked, last.answer))
         facts: dict[str, object] = {**self._deps.facts, "threshold": self._deps.threshold}
         reply = Reply(
@@ -178,6 +214,7 @@ class Driver:
         if kept.message_id != last.message_id:  # another process answered it first
             tail = (MessageFinished(last.message_id, stored_answer(kept)), *tail[1:])
         live.publish(*tail)
+        record_turn(self._deps.record, asked, reply, context.subject, facts)
 
     async def _end(self, live: LiveRun, asked: Message, answer: Answer) -> RunEvent:
         acting = self._deps.acting
@@ -189,15 +226,29 @@ class Driver:
         return RunPaused(asked.thread_id, live.run_id, pauses)
 
     def _ended(self, key: Key, live: LiveRun, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[key]
         del self._live[key]
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
-            live.publish(RunFailed("cancelled", _FAILURES["cancelled"]))
+            code = "erased" if key in self._erased else "cancelled"
+            self._erased.discard(key)
+            live.publish(RunFailed(code, _FAILURES[code]))
         elif error is not None:
             code = _code(error)
             live.publish(RunFailed(code, _FAILURES[code]))
         live.end(error)
+
+
+def _tell(live: LiveRun, news: StandingShown | None) -> None:
+    if news is not None:
+        live.publish(news)
+
+
+async def _cancelled(tasks: Collection[asyncio.Task[None]]) -> None:
+    ending = tuple(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
 
 
 def timed(deps: Deps, event: MessageFinished, started: float) -> MessageFinished:
@@ -207,6 +258,7 @@ def timed(deps: Deps, event: MessageFinished, started: float) -> MessageFinished
 
 
 _FAILURES = {
+    "erased": "This conversation was erased.",
     "cancelled": "The server is stopping. Your question is kept and will be answered.",
     "internal": "Something went wrong on our side. Your question is kept.",
     "upstream_unavailable": "The conversation could not be stored. Please try again.",

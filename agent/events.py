@@ -26,7 +26,9 @@ from agent.types import (
     RunFailed,
     RunFinished,
     RunStarted,
+    StandingShown,
     StepFinished,
+    StepsShown,
     StepStarted,
 )
 from retrieval.types import Citation, Scope
@@ -44,6 +46,8 @@ _KINDS: Mapping[str, type[RunEvent]] = {
         CardShown,
         Progressed,
         ToolEnded,
+        StandingShown,
+        StepsShown,
         RunFinished,
         RunPaused,
         RunFailed,

@@ -4,6 +4,7 @@
            │      ^      └───────────┴──> refuse <┘              ^
            │      │ an aside                 └───────────────────┤
            ├─> reply <┤ ─────────────────────────────────────────┤
+           ├─> recommend <┤ ─────────────────────────────────────┤ next steps
            ├─> plan ──┴─┬────────────────────────────────────────┤ asks one thing
            │            └─> propose ─┬───────────────────────────┤ cannot
            ├─> manage ──┬────────────│───────────────────────────┤
@@ -14,7 +15,8 @@
            │                         v    │
            │                      execute <┤
            │                         v     v
-           └────────────────────────> report ────────────────────┘
+           ├────────────────────────> report ────────────────────┤
+           └─> remind ───────────────────────────────────────────┘
 
 The question was identified, redacted and stored before it comes here; the answer is stored after.
 A pause grants nothing: the journal does, and a run begins at `decide` with the user's word whether
@@ -35,6 +37,8 @@ from agent.checkpoints import checkpoint_serializer
 from agent.deps import Deps
 from agent.managing import ManagingSteps
 from agent.planning_steps import PlanningSteps
+from agent.recommending import RecommendingSteps
+from agent.reminding import RemindingSteps
 from agent.running import RunContext
 from agent.state import ConversationState
 from agent.steps import Steps
@@ -58,7 +62,9 @@ def build_graph(deps: Deps, saver: BaseCheckpointSaver[str] | None) -> Conversat
     _add_acting(graph, deps)
     graph.add_edge(START, "route")
     graph.add_conditional_edges(
-        "route", _path, ["retrieve", "reply", "plan", "manage", "decide", "report"]
+        "route",
+        _path,
+        ["retrieve", "reply", "recommend", "plan", "manage", "decide", "report", "remind"],
     )
     graph.add_edge("finish", END)
     return graph.compile(checkpointer=saver)
@@ -72,13 +78,14 @@ def _add_answering(graph: _Blank, deps: Deps) -> None:
     graph.add_node("assess", steps.assess)
     graph.add_node("answer", steps.answer)
     graph.add_node("offer", PlanningSteps(deps).offer)
+    graph.add_node("recommend", RecommendingSteps(deps).recommend)
     graph.add_node("refuse", steps.refuse)
     graph.add_node("finish", steps.finish)
 
     graph.add_conditional_edges("retrieve", _refused_or("assess"), ["assess", "refuse"])
     graph.add_conditional_edges("assess", _refused_or("answer"), ["answer", "refuse"])
     graph.add_conditional_edges("answer", _refused_or("offer"), ["offer", "refuse"])
-    for last in ("offer", "reply", "refuse"):
+    for last in ("offer", "reply", "refuse", "recommend"):
         graph.add_edge(last, "finish")
 
 
@@ -91,15 +98,19 @@ def _add_acting(graph: _Blank, deps: Deps) -> None:
     graph.add_node("decide", after.decide)
     graph.add_node("execute", after.execute)
     graph.add_node("report", after.report)
+    graph.add_node("remind", RemindingSteps(deps).remind)
 
     standing = ["present", "execute", "report"]
-    graph.add_conditional_edges("plan", _path, ["propose", "retrieve", "reply", "finish"])
+    graph.add_conditional_edges(
+        "plan", _path, ["propose", "retrieve", "reply", "recommend", "finish"]
+    )
     graph.add_conditional_edges("propose", _path, [*standing, "finish"])
     graph.add_conditional_edges("manage", _path, [*standing, "finish"])
     graph.add_conditional_edges("present", _path, {"decide": "decide", "end": END})
     graph.add_conditional_edges("decide", _path, standing)
     graph.add_edge("execute", "report")
     graph.add_edge("report", "finish")
+    graph.add_edge("remind", "finish")
 
 
 # The edges are coroutines because langgraph takes plain functions through a worker thread.

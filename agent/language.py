@@ -44,6 +44,7 @@ class Control(StrEnum):
     ABILITIES = "abilities"
     STATUS = "status"
     CANCEL = "cancel"
+    HUSH = "hush"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,10 @@ class Language:
     threshold: float
     followup: FollowUpWords
     controls: tuple[ControlCue, ...] = ()
+    introductions: tuple[re.Pattern[str], ...] = ()
+    """Whole sentences that say who writes and ask for nothing."""
+    trouble: re.Pattern[str] = re.compile(r"(?!)")
+    """Words of somebody to whom something has just happened."""
 
     def say(self, key: str, **values: str) -> str:
         """A reply with its placeholders filled. Raises KeyError for a reply that no file has."""
@@ -141,6 +146,8 @@ def _load(locale: str) -> Language:
             ControlCue(Control(entry["control"]), _compiled(entry["whole"]))
             for entry in data["acting"]["cue"]
         ),
+        introductions=tuple(_compiled(each) for each in router["introductions"]),
+        trouble=_compiled(router["trouble"]),
     )
 
 
@@ -154,6 +161,9 @@ def _merged(
     merged = {section: {**values, **own.get(section, {})} for section, values in base.items()}
     for section in ("router", "acting"):  # people write English beside their own language
         merged[section]["cue"] = [*base[section]["cue"], *own.get(section, {}).get("cue", [])]
+    both = (base["router"], own.get("router", {}))
+    merged["router"]["trouble"] = "|".join(f["trouble"] for f in both if "trouble" in f)
+    merged["router"]["introductions"] = [p for file in both for p in file.get("introductions", ())]
     return merged
 
 

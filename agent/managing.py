@@ -1,5 +1,5 @@
 """What a person may ask of the deeds themselves: undo, what was done, what can be done, how it
-stands, call it off."""
+stands, call it off, hear no more of what is still open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agent.running import RunContext, language_for
 from agent.state import ConversationState
 from tools.journal import Action, IllegalMoveError, State
 
-MOST_LISTED = 1000
+MOST_LISTED = 200
 """Actions of one conversation that are looked through; people do a few dozen."""
 _UNDOABLE = frozenset({State.SUCCEEDED, State.FAILED})
 _WAITING = frozenset({State.PROPOSED, State.PENDING, State.APPROVED, State.STARTED})
@@ -33,6 +33,7 @@ class ManagingSteps(ActingNode):
             Control.ABILITIES: self._abilities,
             Control.STATUS: self._status,
             Control.CANCEL: self._cancel,
+            Control.HUSH: self._hush,
         }
         with self._node.step(runtime, state, "act") as timings:
             found = await verbs[Control(state["reply"] or "")](runtime.context)
@@ -95,16 +96,17 @@ class ManagingSteps(ActingNode):
             return words.say("act_cannot_cancel", title=title)
         return words.say("act_cancelled", title=title)
 
-    async def _done(self, context: RunContext) -> list[Action]:
-        """This person's actions in this conversation, oldest first; steps of flows are not."""
+    async def _hush(self, context: RunContext) -> str:
+        words, actor = language_for(context.turn), person(context)
+        hushed = await self._acting.journal.hush(actor.tenant, context.turn.thread_id)
+        return words.say("act_hushed" if hushed else "act_nothing_to_hush")
+
+    async def _done(self, context: RunContext) -> tuple[Action, ...]:
+        """This person's newest actions in this conversation, oldest first, without steps."""
         actor = person(context)
-        actions = await self._acting.journal.actions(
-            actor.tenant,
-            subject=actor.subject,
-            thread_id=context.turn.thread_id,
-            limit=MOST_LISTED,
+        return await self._acting.journal.asked_for(
+            actor.tenant, actor.subject, thread_id=context.turn.thread_id, limit=MOST_LISTED
         )
-        return [action for action in actions if action.parent is None]
 
 
 def _can_undo(action: Action) -> bool:

@@ -28,12 +28,13 @@ async def passing(
     a later turn took its place, it begins anew and comes to the same node.
     """
     turn = context.turn
-    kind, actions = str(cause.get("kind", "")), cause.get("actions", [])
+    kind = str(cause.get("kind", ""))
     fresh: ConversationState = {
         "message_id": turn.message_id,
         "text": turn.text,
         "cause": kind,
-        "action_ids": [str(name) for name in actions] if isinstance(actions, list) else [],
+        "action_ids": _names(cause, "actions"),
+        "item_ids": _names(cause, "items"),
         "timings_ms": dict(timings),
     }
     thread = json.dumps([turn.tenant, turn.thread_id])
@@ -52,6 +53,11 @@ async def passing(
     async for part in stream:
         if part["type"] == "custom":
             yield part["data"]
+
+
+def _names(cause: Mapping[str, object], key: str) -> list[str]:
+    found = cause.get(key)
+    return [str(name) for name in found] if isinstance(found, list) else []
 
 
 async def _paused(graph: ConversationGraph, config: RunnableConfig) -> bool:

@@ -89,6 +89,8 @@ class PlanningSteps(ActingNode):
         if kind is RouteKind.ACTION:
             return {**self._cannot(state, runtime, (), words), "memory": memory}
         path = "retrieve" if kind is RouteKind.QUESTION else "reply"
+        if kind is RouteKind.PROGRESS and self._deps.guide is not None:
+            path = "recommend"
         return {"path": path, "memory": memory, "timings_ms": state["timings_ms"]}
 
     def _cannot(

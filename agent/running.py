@@ -37,6 +37,7 @@ class RunContext:
     reply_id: str
     started: float
     actor: Actor | None = None
+    subject: str | None = None
     answers: Mapping[str, CardAnswer] = field(default_factory=dict)
     converses: bool = True
 

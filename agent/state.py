@@ -29,8 +29,9 @@ class ConversationState(TypedDict, total=False):
     """One turn as the graph sees it; every turn overwrites all of it."""
 
     message_id: str
-    cause: str  # "" for a user's message; `decision` on cards, `outcome` of an action
+    cause: str  # "" for a user's message; else `decision`, `outcome` or `reminder`, of actions
     action_ids: list[str]  # that the turn is about
+    item_ids: list[str]  # that a reminder is about
     memory: Memory
     before: Memory  # as it was when `before_id` began: a turn that runs again starts from here
     before_id: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from agent.deps import Acting
+from agent.deps import Deps
 from agent.language import Control
 from agent.memory import remembered
 from agent.router import Ruling, plain
@@ -15,7 +15,7 @@ from agent.running import RunContext, language_for
 from agent.state import ConversationState
 from agent.types import RouteKind
 
-_BY_CAUSE = {"decision": "decide", "outcome": "report"}
+_BY_CAUSE = {"decision": "decide", "outcome": "report", "reminder": "remind"}
 
 
 class Way(NamedTuple):
@@ -26,11 +26,9 @@ class Way(NamedTuple):
     reply: str | None = None
 
 
-def steer(
-    acting: Acting | None, state: ConversationState, context: RunContext, ruling: Ruling
-) -> Way:
-    usual = Way("retrieve") if ruling.kind is RouteKind.QUESTION else Way("reply", ruling.reply)
-    if acting is None:
+def steer(deps: Deps, state: ConversationState, context: RunContext, ruling: Ruling) -> Way:
+    usual = _usual(deps, context, ruling)
+    if deps.acting is None:
         return usual
     cause = state.get("cause", "")
     if cause:
@@ -43,6 +41,15 @@ def steer(
     if control is not None and not (under_way and control is Control.CANCEL):
         return Way("manage", control.value)
     return Way("plan", ruling.reply) if under_way or _may_act(ruling) else usual
+
+
+def _usual(deps: Deps, context: RunContext, ruling: Ruling) -> Way:
+    if ruling.kind is RouteKind.QUESTION:
+        return Way("retrieve")
+    guided = deps.guide is not None and context.actor is not None
+    if ruling.kind is RouteKind.PROGRESS and guided:
+        return Way("recommend")
+    return Way("reply", ruling.reply)
 
 
 def _control(context: RunContext) -> Control | None:

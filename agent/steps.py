@@ -11,11 +11,14 @@ from langgraph.runtime import Runtime
 from agent.answering import Brief, Written, write_answer
 from agent.deps import Deps
 from agent.followup import stand_alone
+from agent.introduction import without_introduction
 from agent.language import Language
 from agent.memory import recalled
 from agent.refusals import refusal_text, topic_of
 from agent.router import rule
 from agent.running import Node, RunContext, finish, language_for, looked_at, spoken_answer
+from agent.seeing import still_seen
+from agent.situating import may_be_trouble, with_trouble
 from agent.state import ConversationState
 from agent.steering import steer
 from agent.types import Answer, Refusal, RouteKind, Turn
@@ -44,8 +47,10 @@ class Steps:
             ruling = rule(turn.text, words)
             question = turn.text
             if ruling.kind is RouteKind.QUESTION:
-                question = stand_alone(turn.text, _asked(turn, words), words.followup)
-            way = steer(self._deps.acting, state, runtime.context, ruling)
+                asked = without_introduction(turn.text, words)
+                question = stand_alone(asked, _asked(turn, words), words.followup)
+                question = await self._situated(question, runtime.context, words)
+            way = steer(self._deps, state, runtime.context, ruling)
         return {
             "kind": ruling.kind.value,
             "reply": way.reply,
@@ -55,6 +60,12 @@ class Steps:
             **recalled(state),
         }
 
+    async def _situated(self, question: Redacted, context: RunContext, words: Language) -> Redacted:
+        guide, actor = self._deps.guide, context.actor
+        if guide is None or actor is None or not may_be_trouble(question, words):
+            return question
+        return with_trouble(question, await guide.situation(actor), self._deps.clock())
+
     async def reply(
         self, state: ConversationState, runtime: Runtime[RunContext]
     ) -> ConversationState:
@@ -63,7 +74,8 @@ class Steps:
         text = language_for(runtime.context.turn).say(state["reply"] or "about_me")
         timings = self._node.message(runtime).whole(text, state["timings_ms"])
         reason = Refusal.OUT_OF_SCOPE if kind in _UNABLE else None
-        return {"answer": spoken_answer(text, reason, None, timings)}
+        answer = spoken_answer(text, reason, None, timings)
+        return {"answer": replace(answer, escalated=kind is RouteKind.HANDOVER)}
 
     async def retrieve(
         self, state: ConversationState, runtime: Runtime[RunContext]
@@ -98,29 +110,36 @@ class Steps:
         """Draft, verify and stream, unit by unit."""
         turn, evidence = runtime.context.turn, _found(state)
         words = language_for(turn)
-        brief = Brief(stored(state["question"]), evidence, turn.history, words.say("cut_short"))
+        closing = words.say("cut_short")
+        brief = Brief(stored(state["question"]), evidence, turn.history, closing, turn.scope)
         message = self._node.message(runtime)
         with self._node.step(runtime, state, "answer") as timings:
             written = await write_answer(self._deps, brief, message.say)
+            left = await self._left(evidence, turn)
         if written.refusal is not None:
             return {
                 "refusal": written.refusal.value,
                 "written": written,
                 "timings_ms": timings,
             }
-        return {"answer": _written(written, evidence, message.timed(timings))}
+        return {"answer": _written(written, left or evidence, message.timed(timings))}
 
     async def refuse(
         self, state: ConversationState, runtime: Runtime[RunContext]
     ) -> ConversationState:
         """Say what was looked for and offer a person."""
-        turn, evidence = runtime.context.turn, state.get("evidence")
+        turn = runtime.context.turn
+        evidence = await self._left(state.get("evidence"), turn)
         reason = Refusal(state["refusal"] or Refusal.NO_EVIDENCE)
         topic = topic_of(stored(state["question"]))
         text = refusal_text(reason, topic, evidence, language_for(turn))
         timings = self._node.message(runtime).whole(text, state["timings_ms"])
         answer = replace(spoken_answer(text, reason, evidence, timings), looked_for=topic)
         return {"answer": _with_draft(answer, state.get("written"))}
+
+    async def _left(self, evidence: Evidence | None, turn: Turn) -> Evidence | None:
+        """What of it may still be named."""
+        return await asyncio.to_thread(still_seen, evidence, turn.scope, self._deps.sees)
 
     async def finish(
         self, state: ConversationState, runtime: Runtime[RunContext]

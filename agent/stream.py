@@ -7,8 +7,8 @@ the stock client merges into its message.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, assert_never
 
 from ag_ui.core import (
@@ -24,6 +24,7 @@ from ag_ui.core import (
     RunFinishedEvent,
     RunFinishedSuccessOutcome,
     RunStartedEvent,
+    StateDeltaEvent,
     StateSnapshotEvent,
     StepFinishedEvent,
     StepStartedEvent,
@@ -45,7 +46,9 @@ from agent.types import (
     RunFailed,
     RunFinished,
     RunStarted,
+    StandingShown,
     StepFinished,
+    StepsShown,
     StepStarted,
 )
 from agent.wire_actions import ActionTranslator, call_of, interrupted
@@ -55,6 +58,7 @@ PageUrl = Callable[[Citation], str]
 """Where a citation without a public address opens: a page of ours, without the anchor."""
 
 ABSTAINED = "embark.abstained"
+NEXT_ACTIONS = "embark.next_actions"
 ANY_MESSAGE = (UserMessage, AssistantMessage, ToolMessage, ActivityMessage)
 """The kinds of message that our snapshots hold."""
 
@@ -113,8 +117,15 @@ class PublicState:
 
     def snapshot(self) -> dict[str, Any]:
         values = asdict(self)
-        values["nextActions"] = values.pop("next_actions")
+        values["checklist"] = list(self.checklist)
+        values["nextActions"] = list(values.pop("next_actions"))
         return values
+
+
+def public_state(standing: StandingShown, before: PublicState | None = None) -> PublicState:
+    """The state with where the person stands."""
+    known = before or PublicState()
+    return replace(known, checklist=standing.checklist, next_actions=standing.cards)
 
 
 class Translator:
@@ -127,7 +138,7 @@ class Translator:
         self._actions = ActionTranslator()
 
     def translate(self, event: RunEvent) -> list[BaseEvent]:
-        """The AG-UI events of one event, in order; never none."""
+        """The AG-UI events of one event, in order; none of a state that is as it was."""
         match event:
             case RunStarted():
                 return [started(event), state_snapshot(self._state)]
@@ -137,10 +148,21 @@ class Translator:
                 return self._message(event)
             case ToolCalled() | CardShown() | Progressed() | ToolEnded():
                 return self._actions.translate(event)
+            case StandingShown() | StepsShown():
+                return self._guided(event)
             case RunFinished() | RunPaused() | RunFailed():
                 return self._over(event)
             case _:
                 assert_never(event)
+
+    def _guided(self, event: StandingShown | StepsShown) -> list[BaseEvent]:
+        if isinstance(event, StepsShown):
+            return [steps_shown(event.message_id, event.cards)]
+        before, self._state = (
+            self._state,
+            public_state(event, self._state),
+        )
+        return state_delta(before, self._state)
 
     def _message(self, event: MessageStarted | MessageDelta | MessageFinished) -> list[BaseEvent]:
         match event:
@@ -207,6 +229,26 @@ def started(event: RunStarted) -> RunStartedEvent:
 def state_snapshot(state: PublicState | None = None) -> StateSnapshotEvent:
     """`STATE_SNAPSHOT` of the public projection."""
     return StateSnapshotEvent(snapshot=(state or PublicState()).snapshot())
+
+
+def state_delta(before: PublicState, now: PublicState) -> list[BaseEvent]:
+    """`STATE_DELTA` (RFC 6902) of the fields that differ; none when none does."""
+    was, becomes = before.snapshot(), now.snapshot()
+    patch = [
+        {"op": "replace", "path": f"/{name}", "value": value}
+        for name, value in becomes.items()
+        if was[name] != value
+    ]
+    return [StateDeltaEvent.model_validate({"delta": patch})] if patch else []
+
+
+def steps_shown(message_id: str, cards: Sequence[Mapping[str, Any]]) -> ActivitySnapshotEvent:
+    """`embark.next_actions`: the cards under a message."""
+    return ActivitySnapshotEvent(
+        message_id=f"{message_id}:steps",
+        activity_type=NEXT_ACTIONS,
+        content={"cards": [dict(card) for card in cards]},
+    )
 
 
 def reopening(message_id: str) -> TextMessageStartEvent:

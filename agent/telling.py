@@ -1,36 +1,86 @@
-"""What a conversation is told without asking: how an action ended after its run had gone on."""
+"""What a conversation is told without asking: how an action ended after its run had gone on, and
+later what it left open."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agent.conversations import Conversation, Question
 from agent.deps import Acting
+from agent.reminding import first_due_s, reminder_of, reminding
 from agent.showing import marks_of
 from guardrails import literal
 from retrieval.types import Scope
-from tools.journal import Action, OutboxRow, State, UnknownActionError
+from tools.journal import REMINDER, Action, OutboxRow, State, UnknownActionError
 
 BUSY_S = 60.0
 """For how long an unanswered question keeps news back: another server may be answering it, and a
 run waits at most a third of this for an action."""
+AGAIN_S = 5.0
+"""A conversation that is busy is looked at again after this."""
 _NEWS = frozenset({State.SUCCEEDED, State.FAILED, State.UNKNOWN, State.REFUSED})
 
 
-async def outcome_of(
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one row of the outbox comes to: an event to tell, if any; after how many seconds the row
+    is to be looked at again, if ever; and after how many its action is to be reminded of."""
+
+    event: Question | None = None
+    again_s: float | None = None
+    remind_s: float | None = None
+
+
+async def news_of(
     acting: Acting, row: OutboxRow, conversation: Conversation, now: datetime
-) -> Question | bool:
-    """The event that tells of it; True when there is nothing to tell, False when not yet."""
+) -> News:
+    """Raises JournalError."""
     try:
         action = await acting.journal.action(row.tenant, row.action_id)
     except UnknownActionError:
-        return True
+        return News()
+    if row.kind == REMINDER:
+        return await _reminder(acting, row, action, conversation, now)
+    remind_s = _remind_after(acting, row, action)
     if not _is_news(action, row) or _was_told(conversation, action):
-        return True
-    open_ = conversation.unanswered()
-    if open_ is not None and (now - open_.created).total_seconds() < BUSY_S:
-        return False
+        return News(remind_s=remind_s)
+    if _is_busy(conversation, now):
+        return News(again_s=AGAIN_S)
     name = f"{action.id}.{action.state.value}"
+    return News(_event(conversation, "outcome", action, name, now), remind_s=remind_s)
+
+
+async def _reminder(
+    acting: Acting, row: OutboxRow, action: Action, conversation: Conversation, now: datetime
+) -> News:
+    found = await reminder_of(acting, row, action)
+    if found.items and _is_busy(conversation, now):
+        return News(again_s=AGAIN_S)
+    name = f"{action.id}.reminder{found.stage}"
+    told = any(message.message_id == f"~told.{name}" for message in conversation.messages)
+    if not found.items or told:
+        return News(again_s=found.again_s)
+    event = _event(conversation, "reminder", action, name, now)
+    cause = {**event.cause, "items": [item.id for item in found.items]}
+    return News(replace(event, cause=cause), again_s=found.again_s)
+
+
+def _remind_after(acting: Acting, row: OutboxRow, action: Action) -> float | None:
+    if row.kind != f"action.{State.SUCCEEDED.value}":
+        return None
+    tool = reminding(acting, action)
+    return first_due_s(tool) if tool is not None else None
+
+
+def _is_busy(conversation: Conversation, now: datetime) -> bool:
+    open_ = conversation.unanswered()
+    return open_ is not None and (now - open_.created).total_seconds() < BUSY_S
+
+
+def _event(
+    conversation: Conversation, kind: str, action: Action, name: str, now: datetime
+) -> Question:
     return Question(
         tenant=conversation.tenant,
         thread_id=conversation.thread_id,
@@ -41,7 +91,7 @@ async def outcome_of(
         created=now,
         subject=conversation.subject,
         role="event",
-        cause={"kind": "outcome", "actions": [action.id]},
+        cause={"kind": kind, "actions": [action.id]},
     )
 
 

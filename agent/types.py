@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from agent.action_types import (
     ActionMark,
@@ -156,6 +156,7 @@ class Answer:
     actions: tuple[ActionMark, ...] = ()  # what was proposed or reported with it
     offer: str | None = None  # the tool that a plain "yes" starts
     choices: tuple[ChoiceShown, ...] = ()  # to pick from; on screen only, never stored
+    escalated: bool = False  # a person was asked for
     paused: bool = False  # the run waits for the user's word on the last of `actions`
 
 
@@ -198,6 +199,22 @@ class MessageFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingShown:
+    """Where the person stands, as the public state has it: checklist and cards."""
+
+    checklist: tuple[Mapping[str, Any], ...]
+    cards: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepsShown:
+    """Next steps as part of the conversation, under the message that speaks of them."""
+
+    message_id: str
+    cards: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     thread_id: str
     run_id: str
@@ -222,6 +239,8 @@ RunEvent = (
     | CardShown
     | Progressed
     | ToolEnded
+    | StandingShown
+    | StepsShown
     | RunFinished
     | RunPaused
     | RunFailed

@@ -8,8 +8,9 @@ only a position in the list of passages that it was given.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from agent.blocks import Stretch, code_in, table_in
 from agent.render import Unit
@@ -54,30 +55,47 @@ class _Cited:
     stretch: Stretch
 
 
+class _Lead(NamedTuple):
+    """A heading that waits for what it leads to, and where it stands."""
+
+    unit: Unit
+    chunk: Chunk
+
+
+def _always(_chunk: Chunk) -> bool:
+    return True
+
+
 class Verifier:
     """Verifies the drafts of one answer, in order. Not thread-safe; `check` may call the encoder.
 
     `dropped` counts drafts that were not shown, by reason: the codes of `guardrails.Verdict`,
     `heading` for a lead-in that no page has, `code` and `table` for one that is not the page's own,
-    `url` also for links and images, `empty` for no words, `too_many` beyond `MOST_UNITS`.
+    `url` also for links and images, `revoked` for a marker of what may not be shown any more,
+    `empty` for no words, `too_many` beyond `MOST_UNITS`.
     """
 
-    def __init__(self, grounding: Grounding, evidence: Evidence) -> None:
+    def __init__(
+        self, grounding: Grounding, evidence: Evidence, sees: Callable[[Chunk], bool] = _always
+    ) -> None:
+        """`sees` says whether a chunk may be shown now; it is asked for every unit."""
         self.dropped: Counter[str] = Counter()
         self._grounding = grounding
+        self._sees = sees
         self._version = evidence.version
         self._chunks: Mapping[int, Chunk] = {
             position: passage.chunk for position, passage in enumerate(evidence.passages, start=1)
         }
         self._sources = {position: chunk.text for position, chunk in self._chunks.items()}
         self._cited: list[_Cited] = []
-        self._lead: Unit | None = None
+        self._lead: _Lead | None = None
         self._released = 0
 
     @property
     def citations(self) -> tuple[Citation, ...]:
-        """Citations of everything released so far, by number."""
-        return tuple(_citation(cited, self._version) for cited in self._cited)
+        """Citations of everything released so far, by number, without what was taken away since."""
+        left = [cited for cited in self._cited if self._sees(cited.chunk)]
+        return tuple(_citation(cited, self._version) for cited in left)
 
     def check(self, draft: Draft) -> tuple[Unit, ...]:
         """What may be shown of the draft, in order; empty when it is dropped.
@@ -87,20 +105,32 @@ class Verifier:
         if self._released >= MOST_UNITS:
             self.dropped["too_many"] += 1
             return ()
+        draft = self._permitted(draft)
         if draft.block is Block.HEADING:
             self._hold(draft)
             return ()
         units = tuple(self._units(draft))
         self._released += len(units)
         lead, self._lead = (self._lead, None) if units else (None, self._lead)
-        return units if lead is None else (lead, *units)
+        if lead is None or not self._sees(lead.chunk):
+            return units
+        return (lead.unit, *units)
+
+    def _permitted(self, draft: Draft) -> Draft:
+        """Without markers of chunks that may not be shown any more."""
+        gone = {m for m in draft.markers if m in self._chunks and not self._sees(self._chunks[m])}
+        if not gone:
+            return draft
+        self.dropped["revoked"] += len(gone)
+        return replace(draft, markers=tuple(m for m in draft.markers if m not in gone))
 
     def _hold(self, draft: Draft) -> None:
         known = [self._chunks[m] for m in draft.markers if m in self._chunks]
         text = " ".join(draft.text.split())
         if any(text in (chunk.title, *chunk.heading_path) for chunk in known):
             shown = sanitise(text)
-            self._lead = Unit(shown, Block.HEADING, (), known[0].id) if shown.strip() else None
+            unit = Unit(shown, Block.HEADING, (), known[0].id)
+            self._lead = _Lead(unit, known[0]) if shown.strip() else None
         else:
             self.dropped["heading"] += 1
 

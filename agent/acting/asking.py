@@ -10,7 +10,9 @@ from pydantic import JsonValue
 from agent.acting.phrasing import Phrasing
 from agent.acting.types import AskFor, Choice, Lookup, Plan, PlannerTurn, Ready, Slot, Wish
 from agent.acting.wanted import Kind, Want, required, wants
+from guardrails import sanitise
 from guardrails.labels import Integrity, Labelled
+from guardrails.pseudonyms import TOKEN
 from tools.types import Manifest
 
 MOST_CHOICES = 12
@@ -119,9 +121,18 @@ def _confirm(wish: Wish, manifest: Manifest, words: Phrasing, unsure: Sequence[s
         words.say(
             "confirm_one",
             label=wanted[name].argument.label,
-            value=str(wish.slots[name].value),
+            value=_shown(str(wish.slots[name].value)),
             origin=wish.slots[name].origin,
         )
         for name in unsure
     ]
     return AskFor(wish, None, words.say("confirm", values="; ".join(told)))
+
+
+def _shown(value: str) -> str:
+    """A fact may come from a field that anybody filled: nothing in it is hidden or active, tokens
+    of held values aside."""
+    held = [match[0] for match in TOKEN.finditer(value)]
+    rest = TOKEN.split(value)[:: TOKEN.groups + 1]
+    pieces = [sanitise(part) for part in rest]
+    return "".join(piece + token for piece, token in zip(pieces, [*held, ""], strict=True))

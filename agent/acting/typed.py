@@ -42,6 +42,9 @@ from tools.types import Manifest
 _ASIDES = frozenset({Act.HOW_TO, Act.FACT, Act.STATE, Act.TOLD})
 _SHORT = 2
 """Words of a question that is an answer all the same: "viewer, maybe?" """
+_LONGEST = 120
+"""Words of a message that may be an order. A longer one is a document, a log or a role to play;
+among so many words a few always sound like some tool."""
 SWITCH = 0.6
 """Likeness from which an order for another tool is one, while a question is open. Higher than for a
 fresh order: most of what is said then answers the question."""
@@ -123,6 +126,8 @@ class TypedPlanner(Planner):
         return Understood(said, choices, _slots(filled, tool))
 
     async def _fresh(self, turn: PlannerTurn, said: Said, words: Phrasing) -> Plan:
+        if len(said.words) > _LONGEST:
+            return NoAction()
         decision = await self.decision(turn, said, words)
         if decision.start is not None:
             return await _started(decision.start, turn, words)

@@ -44,13 +44,13 @@ class Wish:
 class Choice:
     """One thing that an argument may be. `label` is what people call it, UNTRUSTED text.
 
-    `token` names a held value that the label equals, as when the user typed the address of a
-    member: see `KnownLookup`.
+    `tokens` name held values that the label equals, as when the user typed the address of a member,
+    or names that are a part of it, as when they wrote "Tom": see `KnownLookup`.
     """
 
     value: JsonValue
     label: str
-    token: str = ""
+    tokens: tuple[str, ...] = ()
 
 
 class Lookup(Protocol):

@@ -209,9 +209,11 @@ class Stage:
         """What a worker does with the outbox; rows that were not told yet come back."""
         later = []
         for row in await self.journal.outbox(1000):
-            if await self.copilot.notify(row):
+            again_s = await self.copilot.notify(row)
+            if again_s is None:
                 await self.journal.sent([row])
             else:
+                await self.journal.later([row], again_s)
                 later.append(row)
         return later
 

@@ -1,25 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, create_engine, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, inspect, text
 
 from agent import Conversations, ConversationsUnavailableError, Status
 from agent.conversations_sql import SqlConversations, open_engine, upgrade
 from agent.tables import VERSION_TABLE, metadata
 from tests.contracts.conversations import ConversationsContract, logged, question, reply
-
-POSTGRES = os.environ.get(
-    "EMBARK_TEST_POSTGRES_URL", "postgresql+psycopg://root@127.0.0.1:5432/test"
-)
+from tests.postgres import own_schema
 
 
 class TestSqliteConversations(ConversationsContract):
@@ -36,20 +30,10 @@ class TestPostgresConversations(ConversationsContract):
     @pytest.fixture
     def engine(self) -> Iterator[Engine]:
         """An engine whose tables lie in a schema of this test's own."""
-        schema = f"embark_{uuid4().hex[:12]}"
-        admin = create_engine(POSTGRES, connect_args={"connect_timeout": 2})
-        try:
-            with admin.begin() as connection:
-                connection.execute(text(f"CREATE SCHEMA {schema}"))
-        except OperationalError as error:
-            admin.dispose()
-            pytest.skip(f"no PostgreSQL at {POSTGRES}: {type(error.orig).__name__}")
-        engine = open_engine(f"{POSTGRES}?options=-csearch_path%3D{schema}")
-        yield engine
-        engine.dispose()
-        with admin.begin() as connection:
-            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-        admin.dispose()
+        with own_schema() as place:
+            engine = open_engine(place.url_there)
+            yield engine
+            engine.dispose()
 
     @pytest.fixture
     async def store(self, engine: Engine) -> AsyncIterator[Conversations]:
@@ -96,7 +80,7 @@ def test_sqlite_is_set_up_for_a_server(engine: Engine) -> None:
     assert settings == {
         "journal_mode": "wal",
         "synchronous": 1,
-        "busy_timeout": 5000,
+        "busy_timeout": 10_000,
         "foreign_keys": 1,
     }
 

@@ -105,6 +105,7 @@ async def test_a_normal_reply_is_shown_with_its_citation_and_its_cost() -> None:
     assert answer.dropped == 0
 
 
+@pytest.mark.alone
 async def test_units_are_shown_before_the_reply_is_complete() -> None:
     seen: list[tuple[float, str]] = []
     start = time.monotonic()
@@ -143,6 +144,7 @@ async def test_a_failing_model_gives_way_to_the_fallback(script: tuple[Line, ...
     assert not answer.refused
 
 
+@pytest.mark.alone
 async def test_a_silent_model_gives_way_within_five_seconds() -> None:
     start = time.monotonic()
     answer = await ask(Wait(20), units(TRUE), Finish())

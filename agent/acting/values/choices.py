@@ -74,10 +74,10 @@ def _by_number(search: Search) -> list[Found]:
 
 def _named(search: Search, choice: Choice) -> list[Found]:
     text = search.said.text
-    if choice.token:
-        at = text.find(choice.token)
-        mine = at >= 0 and search.taken.free(at, at + len(choice.token))
-        return [Found(choice.value, ((at, at + len(choice.token)),))] if mine else []
+    for token in choice.tokens:
+        at = text.find(token)
+        if at >= 0 and search.taken.free(at, at + len(token)):
+            return [Found(choice.value, ((at, at + len(token)),))]
     for words, score in ((choice.label, _WHOLE), (str(choice.value), _ID)):
         place = _phrase(search, words)
         if place is not None:
@@ -98,7 +98,7 @@ def _phrase(search: Search, words: str) -> Place | None:
 
 def _in_part(search: Search, choice: Choice) -> list[Found]:
     """By the words that no other choice has: "Tom" of tom@acme.io, "the weekly one"."""
-    own = [w for w in _words(choice.label) if _rare(search.choices)[w] == 1]
+    own = [w for w in words_of_label(choice.label) if _rare(search.choices)[w] == 1]
     hits = [
         (w, s)
         for w in own
@@ -108,7 +108,7 @@ def _in_part(search: Search, choice: Choice) -> list[Found]:
     if not hits:
         return []
     exact = [h for h in hits if h[1].stem == stem(h[0])]
-    share = len({w for w, _ in hits}) / max(1, len(_words(choice.label)))
+    share = len({w for w, _ in hits}) / max(1, len(words_of_label(choice.label)))
     score = (_PART if exact else _TYPO) + (_NAME - _PART) * share
     places = tuple((s.start, s.end) for _, s in (exact or hits))
     return [Found(choice.value, places, score=score)]
@@ -122,14 +122,14 @@ def _same(text: str, stemmed: str, word: str) -> bool:
     return long and OSA.distance(bare, word, score_cutoff=1) <= 1
 
 
-def _words(label: str) -> list[str]:
+def words_of_label(label: str) -> list[str]:
     """Of an address the mailbox counts, its domain does not."""
     named = label.split("@", maxsplit=1)[0] if "@" in label else label
     return [w for w in _WORD.findall(named.lower()) if w not in _AMONG]
 
 
 def _rare(choices: Sequence[Choice]) -> Counter[str]:
-    return Counter(w for c in choices for w in set(_words(c.label)))
+    return Counter(w for c in choices for w in set(words_of_label(c.label)))
 
 
 def _best_of_each(found: Sequence[Found]) -> list[Found]:

@@ -13,7 +13,10 @@ from agent.acting.wanted import id_prefix
 from agent.acting.words import of_name
 
 _LONGEST = 80
-_SPAN = r"[^\s,;!?\"'`<>][^,;!?\n\"`<>]{0,79}?"
+_HELD = r"<(?:PERSON|LOCATION|ORGANIZATION)_[1-9]\d{0,5}>"
+"""A held name, which may stand in one; nothing else that is held may."""
+_SPAN = rf"(?:{_HELD}|[^\s,;!?\"'`<>])(?:{_HELD}|[^,;!?\n\"`<>]){{0,79}}?"
+_VALUE = rf"(?:{_HELD}|[^\s,;!?\"'`<>]){{1,80}}"
 _LEADS = frozenset(
     [
         "the",
@@ -59,7 +62,7 @@ class Names(Extractor):
         called = [f for key in ("named", "towards") for f in self._after(search, key)]
         beside = [
             f
-            for m in named_values(search, r"[^\s,;!?\"'`<>]{1,80}")
+            for m in named_values(search, _VALUE)
             if (f := _cleaned(m[1], place(m, 1), 0.7)) and str(f.value).lower() not in _LEADS
         ]
         found = [*quoted, *called, *beside]
@@ -148,7 +151,7 @@ class Texts(Extractor):
             return part
         named = [
             f
-            for m in named_values(search, r"[^\s,;!?\"'`<>]{1,200}")
+            for m in named_values(search, rf"(?:{_HELD}|[^\s,;!?\"'`<>]){{1,200}}")
             if (f := _cleaned(m[1], m.span(1), 0.7)) and str(f.value).lower() not in _LEADS
         ]
         quoted = [

@@ -23,6 +23,7 @@ from agent.acting import (
 from agent.acting.awaiting import answers_with_secret
 from agent.acting.lookup import KnownLookup
 from agent.types import Utterance
+from guardrails import Redactor
 from guardrails.labels import Integrity, Labelled
 from guardrails.patterns import PatternRedactor
 from guardrails.pseudonyms import secret_answer
@@ -228,13 +229,14 @@ class Talk:
     there: There = field(default_factory=There)
     locale: str = "en"
     held: MemoryHeldValues = field(default_factory=lambda: MemoryHeldValues(MemoryVault()))
+    redactor: Redactor = field(default_factory=PatternRedactor)
     wish: Wish | None = None
     offered: str | None = None
     said: list[Utterance] = field(default_factory=list)
     last: PlannerTurn | None = None
 
     async def say(self, original: str) -> Plan:
-        redaction = PatternRedactor().redact(original)
+        redaction = self.redactor.redact(original)
         if answers_with_secret(self.wish, self.tools, original, self.locale):
             redaction = secret_answer(original, redaction)
         text = await self.held.hold("t", "s", "thread", original, redaction)
