@@ -6,6 +6,7 @@ import hashlib
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi import Request as HttpRequest
 
 from agent.views import card_view, manifest_of, next_try, result_view
 from api.acting_schemas import (
@@ -21,16 +22,16 @@ from api.acting_schemas import (
 )
 from api.acts import Acts
 from api.approvals import RESPONSES, IdempotencyKey, approval_of
+from api.auditing import Auditing
 from api.context import Context
 from api.errors import ConflictError, InputError
 from api.identity import SignedIn
 from api.schemas import WireId
+from guardrails.audit import What
 from tools.acting import Request
-from tools.journal import Action, Ending, State
+from tools.journal import Action, Ending, State, UnknownActionError
 from tools.types import Actor, Done, Manifest, ToolCall
 
-MOST_KEPT = 10_000
-"""Actions of one person that a list goes through."""
 Cursor = Annotated[
     str | None, Query(pattern=r"^[A-Za-z0-9_-]{22}$", description="`next` of before")
 ]
@@ -48,7 +49,6 @@ def router(context: Context) -> APIRouter:
 
 
 def _add_reading(routes: APIRouter, acts: Acts) -> None:
-
     @routes.get("/tools", summary="Tools that the caller may use")
     async def tools(actor: SignedIn) -> ToolsBody:
         return ToolsBody(tools=[_tool(manifest) for manifest in acts.desk.offered(actor)])
@@ -57,38 +57,43 @@ def _add_reading(routes: APIRouter, acts: Acts) -> None:
     async def actions(
         actor: SignedIn, thread_id: Thread = None, after: Cursor = None, limit: Limit = 50
     ) -> ActionsBody:
-        found = await acts.journal.actions(
-            actor.tenant, subject=actor.subject, thread_id=thread_id, limit=MOST_KEPT
+        await _check_cursor(acts, actor, after)
+        found = await acts.journal.asked_for(
+            actor.tenant, actor.subject, thread_id=thread_id, before=after, limit=limit + 1
         )
-        page, rest = _page([a for a in reversed(found) if a.parent is None], after, limit)
+        page = found[::-1][:limit]
         return ActionsBody(
             actions=[await _body(acts, action, actor, steps=False) for action in page],
-            next=page[-1].id if rest else None,
+            next=page[-1].id if len(found) > limit else None,
         )
 
     @routes.get("/actions/{action_id}", summary="One action, with its steps and its receipt")
-    async def action(action_id: ActionId, actor: SignedIn) -> ActionBody:
-        return await _body(acts, await acts.desk.action(actor, action_id), actor)
+    async def action(request: HttpRequest, action_id: ActionId, actor: SignedIn) -> ActionBody:
+        return await _body(acts, await _seen(acts, request, actor, action_id), actor)
 
 
 def _add_ending(routes: APIRouter, acts: Acts) -> None:
     @routes.post("/actions/{action_id}/cancel", summary="Call off what has not begun")
     async def cancel(
-        action_id: ActionId, actor: SignedIn, _idempotency_key: IdempotencyKey = None
+        request: HttpRequest,
+        action_id: ActionId,
+        actor: SignedIn,
+        _idempotency_key: IdempotencyKey = None,
     ) -> ActionBody:
-        known = await acts.desk.action(actor, action_id)
+        known = await _seen(acts, request, actor, action_id)
         if not (known.state is State.REFUSED and known.reason == "cancelled"):
             known = await acts.desk.cancel(actor.tenant, action_id, actor)
         return await _body(acts, known, actor)
 
     @routes.post("/actions/{action_id}/resolve", summary="Say what became of an unknown action")
     async def resolve(
+        request: HttpRequest,
         action_id: ActionId,
         body: ResolveInput,
         actor: SignedIn,
         _idempotency_key: IdempotencyKey = None,
     ) -> ActionBody:
-        known = await acts.desk.action(actor, action_id)
+        known = await _seen(acts, request, actor, action_id)
         if known.state.value == body.outcome and known.decided_by == actor.subject:
             return await _body(acts, known, actor)
         done = Done({}) if body.outcome == "succeeded" else None
@@ -100,27 +105,43 @@ def _add_ending(routes: APIRouter, acts: Acts) -> None:
 def _add_beginning(routes: APIRouter, acts: Acts) -> None:
     @routes.post("/actions/{action_id}/undo", summary="The card that takes it back")
     async def undo(
-        action_id: ActionId, actor: SignedIn, _idempotency_key: IdempotencyKey = None
+        request: HttpRequest,
+        action_id: ActionId,
+        actor: SignedIn,
+        _idempotency_key: IdempotencyKey = None,
     ) -> Approval:
+        await _seen(acts, request, actor, action_id)
         return await approval_of(acts, await acts.desk.undo(actor.tenant, action_id, actor), actor)
 
     @routes.post("/actions/{action_id}/retry", summary="A new card for what did not work")
     async def retry(
-        action_id: ActionId, actor: SignedIn, idempotency_key: IdempotencyKey = None
+        request: HttpRequest,
+        action_id: ActionId,
+        actor: SignedIn,
+        idempotency_key: IdempotencyKey = None,
     ) -> Approval:
-        failed = await acts.desk.action(actor, action_id)
+        failed = await _seen(acts, request, actor, action_id)
         again = await acts.desk.prepare(_again(acts, failed, actor, idempotency_key))
         return await approval_of(acts, again, actor)
 
 
-def _page(
-    actions: list[Action], after: str | None, limit: int
-) -> tuple[list[Action], list[Action]]:
-    names = [action.id for action in actions]
-    if after is not None and after not in names:
+async def _seen(acts: Acts, request: HttpRequest, actor: Actor, action_id: str) -> Action:
+    """One that this person may see. Raises UnknownActionError."""
+    found = await acts.desk.action(actor, action_id)
+    noting = Auditing(acts.audit)
+    await noting.note_others(request, actor, What.READ_ACTION_OF_OTHER, found.who.subject)
+    return found
+
+
+async def _check_cursor(acts: Acts, actor: Actor, after: str | None) -> None:
+    if after is None:
+        return
+    try:
+        known = await acts.journal.action(actor.tenant, after)
+    except UnknownActionError:
+        known = None
+    if known is None or known.who.subject != actor.subject:
         raise InputError("/after", "this cursor names no action of yours; begin without one")
-    start = names.index(after) + 1 if after is not None else 0
-    return actions[start : start + limit], actions[start + limit :]
 
 
 def _again(acts: Acts, failed: Action, actor: Actor, key: str | None) -> Request:

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from agent.views import arguments_view, card_view, editable, manifest_of
 from api.acting_schemas import ActionId, Approval, ApprovalsBody, DecisionInput
 from api.acts import Acts
+from api.auditing import Auditing
 from api.context import Context
 from api.errors import Problem, ProblemError
-from api.identity import SignedIn
 from api.openapi import problem
+from api.staff import APPROVALS, person_or_staff_with
+from guardrails.audit import What
 from tools.acting import Decision
 from tools.approvals import equal_digests
 from tools.journal import Action, ApprovalError, State
 from tools.types import Actor
 
+Somebody = Annotated[Actor, Depends(person_or_staff_with(APPROVALS))]
 PERFORM_S = 1.0
 """How long a decision waits for what it set off: quick deeds are done when it answers."""
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -46,30 +49,40 @@ IdempotencyKey = Annotated[
 def router(context: Context) -> APIRouter:
     """`/v1/approvals`."""
     routes = APIRouter(prefix="/v1/approvals", tags=["actions"], responses=RESPONSES)
-    acts = context.acts
+    acts, auditing = context.acts, Auditing(context.acts.audit)
+
+    async def noted(request: Request, actor: Actor, *shown: Action) -> None:
+        about = (action.who.subject for action in shown)
+        await auditing.note_others(request, actor, What.READ_ACTION_OF_OTHER, *about)
 
     @routes.get("", summary="Cards that the caller asked for or may decide")
-    async def approvals(actor: SignedIn) -> ApprovalsBody:
+    async def approvals(request: Request, actor: Somebody) -> ApprovalsBody:
         cards = await acts.desk.cards(actor)
+        await noted(request, actor, *cards)
         return ApprovalsBody(approvals=[await approval_of(acts, a, actor) for a in cards])
 
     @routes.get("/{action_id}", summary="One card")
-    async def approval(action_id: ActionId, actor: SignedIn, response: Response) -> Approval:
+    async def approval(
+        request: Request, action_id: ActionId, actor: Somebody, response: Response
+    ) -> Approval:
         action = await acts.desk.action(actor, action_id)
+        await noted(request, actor, action)
         response.headers["etag"] = f'"{action.digest}"'
         return await approval_of(acts, action, actor)
 
     @routes.post("/{action_id}/decision", summary="Approve, deny, or change a card")
     async def decide(  # one parameter a part of the request
+        request: Request,
         action_id: ActionId,
         body: DecisionInput,
-        actor: SignedIn,
+        actor: Somebody,
         response: Response,
         if_match: IfMatch = None,
         _idempotency_key: IdempotencyKey = None,
     ) -> Approval:
         _same_card(body.digest, if_match)
         action = await acts.desk.action(actor, action_id)
+        await noted(request, actor, action)
         decided = await _decided(acts, action, body, actor)
         response.headers["etag"] = f'"{decided.digest}"'
         replaced = action_id if decided.id != action_id else None

@@ -9,6 +9,8 @@ from agent import Ask, Conversation, Numbered
 from agent.action_types import RunPaused
 from agent.copilot import Pushed
 from agent.showing import ShownMessage
+from agent.types import StandingShown
+from retrieval.types import Scope
 from tools.types import Actor
 
 
@@ -41,6 +43,10 @@ class Assistant(Protocol):
 
     async def paused(self, conversation: Conversation, run_id: str) -> RunPaused | None:
         """What the thread waits for."""
+        ...
+
+    async def standing(self, actor: Actor | None, scope: Scope) -> StandingShown | None:
+        """Where this person stands; None when they are not guided."""
         ...
 
     async def events(

@@ -15,6 +15,7 @@ from api.assistant import Assistant
 from api.limits import Limits, StreamSlots
 from api.runs import Runs
 from api.schemas import WIRE_ID
+from api.staff import StaffDoor
 from retrieval.library import Library
 from retrieval.types import Citation, Scope
 
@@ -62,6 +63,7 @@ class Context:
     slots: StreamSlots
     acts: Acts = field(default_factory=Acts)
     page_url: PageUrl = page_url
+    staff: StaffDoor | None = None
 
     @property
     def tenant(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -34,6 +34,12 @@ _HEADERS = {
 }
 
 
+PRIVATE = "/v1/"
+"""What is answered to one person: no cache on the way keeps it."""
+HSTS = "max-age=31536000"
+"""A year (RFC 6797); said over https alone, where browsers heed it."""
+
+
 class PageHeaders:
     """ASGI middleware: the security headers on every answer that does not set its own."""
 
@@ -41,26 +47,39 @@ class PageHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        more = {**_HEADERS, **_of(scope)} if scope["type"] == "http" else {}
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in more.items():
                     headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
+def _of(scope: Scope) -> dict[str, str]:
+    """What depends on how and for what was asked."""
+    private = {"cache-control": "no-store"} if scope["path"].startswith(PRIVATE) else {}
+    secure = {"strict-transport-security": HSTS} if scope["scheme"] == "https" else {}
+    return {**private, **secure}
+
+
 class BodyLimit:
-    """ASGI middleware: a body longer than `max_bytes` is refused while it is being read.
+    """ASGI middleware: a body longer than `max_bytes` is refused while it is being read; `larger`
+    holds what some paths allow instead.
 
     The error is raised from `receive`, inside the application, so that the one error table answers
     it (Starlette's own limit answers in plain text). A declared length is refused unread.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, larger: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._larger = dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,15 +87,16 @@ class BodyLimit:
             return
         declared = Headers(scope=scope).get("content-length", "")
         seen = int(declared) if declared.isdecimal() else 0
+        most = self._larger.get(scope["path"], self._max_bytes)
 
         async def limited() -> Message:
             nonlocal seen
-            if seen > self._max_bytes:
+            if seen > most:
                 raise HTTPException(413)
             message = await receive()
             if not declared:
                 seen += len(message.get("body", b""))
-            if seen > self._max_bytes:
+            if seen > most:
                 raise HTTPException(413)
             return message
 

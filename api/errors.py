@@ -26,14 +26,18 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from agent import BadAskError, ConversationError, UnknownThreadError
+from guardrails.policy import EntityRefusedError, TurnRefusedError
+from guardrails.store import StoreUnavailableError
 from retrieval.index import (
     IndexUnavailableError,
     MissingTenantError,
     NoIndexError,
+    OutsideScopeError,
     RetrievalError,
     UnknownFieldError,
 )
 from tools.acting import BadCallError, NoSuchToolError
+from tools.gate import StoppedError
 from tools.journal import (
     ApprovalError,
     IllegalMoveError,
@@ -139,9 +143,18 @@ TABLE: Mapping[type[Exception], Problem] = {
     NoIndexError: _unavailable("no_index", "nothing is indexed yet: run `embark index run`"),
     IndexUnavailableError: _unavailable("index_unavailable", "the index does not answer"),
     UnknownFieldError: Problem(422, "unknown_filter", "the filter names an unknown field"),
+    OutsideScopeError: Problem(
+        500, "internal", "something went wrong on our side; it has been logged"
+    ),
     MissingTenantError: Problem(500, "no_tenant", "the server has no tenant configured"),
     RetrievalError: _unavailable("index_unavailable", "the index does not answer"),
     BadAskError: Problem(422, "invalid_input", "the message cannot be asked as it is"),
+    EntityRefusedError: Problem(
+        422, "entity_refused", "the message holds personal data of a kind that is not taken here"
+    ),
+    TurnRefusedError: _unavailable(
+        "redaction_unavailable", "personal data cannot be masked right now; nothing was stored"
+    ),
     UnknownThreadError: Problem(404, "no_such_thread", "there is no conversation of this id"),
     ConversationError: _unavailable("database_unavailable", "the database does not answer"),
     OperationalError: _unavailable("database_unavailable", "the database does not answer"),
@@ -155,9 +168,13 @@ TABLE: Mapping[type[Exception], Problem] = {
     IdentityUnavailableError: _unavailable(
         "identity_unavailable", "who you are cannot be told right now; nobody was signed out"
     ),
+    StoreUnavailableError: _unavailable("database_unavailable", "the database does not answer"),
     KeyDestroyedError: Problem(410, "erased", "what this was about has been erased"),
     ForbiddenError: Problem(403, "host_forbids", "the host product does not let you do that"),
     RejectedError: Problem(409, "host_refuses", "the host product refuses that"),
+    StoppedError: Problem(
+        503, "connector_stopped", "an operator has stopped what this goes through"
+    ),
     NotSentError: _unavailable("host_unavailable", "the host product does not answer"),
     ToolError: _unavailable("host_unavailable", "the host product does not answer as expected"),
 }

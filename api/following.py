@@ -14,6 +14,7 @@ from agent.conversations import EVENT_BLOCK
 from agent.types import RunStarted
 from api.context import Context
 from api.conversations import conversation_of, wire_messages
+from api.identity import scope_of
 from api.joining import finished_prelude, prelude
 from api.runs import FRAMES_PER_EVENT, Run, ThreadKey
 from api.snapshots import with_snapshots
@@ -46,7 +47,9 @@ async def join_thread(context: Context, join: Join) -> AsyncIterator[bytes]:
     run_id = conversation.messages[-1].run_id
     paused = await context.assistant.paused(conversation, run_id)
     thread = RunStarted(conversation.thread_id, run_id)
-    return _idle(context, join, finished_prelude(thread, history, paused))
+    scope = scope_of(context.site.viewer, join.actor)
+    standing = await context.assistant.standing(join.actor, scope)
+    return _idle(context, join, finished_prelude(thread, history, paused, standing))
 
 
 async def _run_to_read(context: Context, join: Join) -> Run | None:
@@ -80,6 +83,7 @@ async def _each(logged: Sequence[Numbered]) -> AsyncIterator[Numbered]:
 async def _running(
     context: Context, join: Join, history: list[WireMessage], run: Run
 ) -> AsyncIterator[bytes]:
+    life = context.runs.life(join.thread)
     seen = run.position_after(join.cursor)
     position = max(seen, 1)
     begun, *state = prelude(join.thread.thread_id, history, run, position)
@@ -88,23 +92,27 @@ async def _running(
     async for piece in run.read(position, context.limits.heartbeat_s):
         yield piece
     if join.follow:
-        async for piece in _later_runs(context, join.thread, run):
+        async for piece in _later_runs(context, join.thread, run, life):
             yield piece
 
 
 async def _idle(context: Context, join: Join, events: Sequence[BaseEvent]) -> AsyncIterator[bytes]:
+    life = context.runs.life(join.thread)
     yield b"".join(encode(event) for event in events)
     if join.follow:
-        async for piece in _later_runs(context, join.thread, None):
+        async for piece in _later_runs(context, join.thread, None, life):
             yield piece
 
 
-async def _later_runs(context: Context, key: ThreadKey, last: Run | None) -> AsyncIterator[bytes]:
-    """Every run after `last`, from its first frame; ends after `linger_s` without one."""
+async def _later_runs(
+    context: Context, key: ThreadKey, last: Run | None, life: int
+) -> AsyncIterator[bytes]:
+    """Every run after `last`, from its first frame; ends after `linger_s` without one, and with
+    the life of the reader."""
     clock = asyncio.get_running_loop().time
     limits = context.limits
     until = clock() + limits.linger_s
-    while clock() < until:
+    while clock() < until and context.runs.life(key) == life:
         run = await context.runs.next_run(key, last, min(limits.heartbeat_s, until - clock()))
         if run is None:
             yield PING

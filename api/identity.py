@@ -20,7 +20,7 @@ Identify = Callable[[str], Awaitable[Actor | None]]
 """Bearer token -> the person whose it is; None when it is good for nobody. May raise
 IdentityUnavailableError."""
 
-_BEARER = HTTPBearer(auto_error=False, description="A token of the host product's own sign-in")
+BEARER = HTTPBearer(auto_error=False, description="A token of the host product's own sign-in")
 
 
 class SignInError(ProblemError):
@@ -30,10 +30,11 @@ class SignInError(ProblemError):
         super().__init__(Problem(401, code, detail, headers={"www-authenticate": challenge}))
 
 
-async def _caller(
+async def caller_of(
     request: Request,
-    given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
 ) -> Actor | None:
+    """Raises SignInError."""
     if given is None:
         return None
     context = request.app.state.context
@@ -41,13 +42,13 @@ async def _caller(
     actor = await identify(given.credentials) if identify is not None else None
     if actor is None or actor.tenant != context.tenant:
         raise SignInError(
-            "auth_expired", "this token is not good (any more): sign in again", _EXPIRED
+            "auth_expired", "this token is not good (any more): sign in again", EXPIRED
         )
     return actor
 
 
-_EXPIRED = 'Bearer error="invalid_token"'
-Caller = Annotated[Actor | None, Depends(_caller)]
+EXPIRED = 'Bearer error="invalid_token"'
+Caller = Annotated[Actor | None, Depends(caller_of)]
 """The signed-in person, None for nobody. Raises SignInError."""
 
 

@@ -21,6 +21,8 @@ from ag_ui.core import (
     Message,
     RunFinishedEvent,
     RunFinishedSuccessOutcome,
+    StateDeltaEvent,
+    StateSnapshotEvent,
     StepFinishedEvent,
     StepStartedEvent,
     TextMessageContentEvent,
@@ -35,8 +37,15 @@ from ag_ui.core import (
 )
 
 from agent.action_types import RunPaused
-from agent.stream import messages_snapshot, reopening, started, state_snapshot
-from agent.types import RunStarted
+from agent.stream import (
+    NEXT_ACTIONS,
+    messages_snapshot,
+    public_state,
+    reopening,
+    started,
+    state_snapshot,
+)
+from agent.types import RunStarted, StandingShown
 from agent.wire_actions import APPROVAL, PROGRESS, interrupted
 from api.runs import Frame, Run
 
@@ -79,6 +88,7 @@ class Folded:
     messages: dict[str, _Partial] = field(default_factory=dict)
     others: dict[str, ActivityMessage | ToolMessage] = field(default_factory=dict)
     steps: dict[str, None] = field(default_factory=dict)  # ordered as they were begun
+    state: dict[str, Any] | None = None  # the public state, once something was said of it
     calls: dict[str, _Call] = field(default_factory=dict)
 
     @classmethod
@@ -97,6 +107,10 @@ class Folded:
                 self.steps[event.step_name] = None
             case StepFinishedEvent():
                 self.steps.pop(event.step_name, None)
+            case StateSnapshotEvent():
+                self.state = dict(event.snapshot)
+            case StateDeltaEvent():
+                self.state = {**(self.state or {}), **_fields(event.delta)}
             case _:
                 pass
 
@@ -148,13 +162,16 @@ class Folded:
                 pass
 
 
-_KEPT = frozenset({APPROVAL, PROGRESS})
+_KEPT = frozenset({APPROVAL, PROGRESS, NEXT_ACTIONS})
 
 
 def _patched(before: ActivityMessage, event: ActivityDeltaEvent) -> ActivityMessage:
+    return before.model_copy(update={"content": {**before.content, **_fields(event.patch)}})
+
+
+def _fields(patch: Sequence[Any]) -> dict[str, Any]:
     """Our own deltas replace fields of the first level, and nothing else."""
-    fields = {step.path.removeprefix("/"): getattr(step, "value", None) for step in event.patch}
-    return before.model_copy(update={"content": {**before.content, **fields}})
+    return {step.path.removeprefix("/"): getattr(step, "value", None) for step in patch}
 
 
 def prelude(thread_id: str, history: Sequence[Message], run: Run, position: int) -> list[BaseEvent]:
@@ -172,7 +189,7 @@ def prelude(thread_id: str, history: Sequence[Message], run: Run, position: int)
     events: list[BaseEvent] = [
         started(RunStarted(thread_id, run.run_id)),
         messages_snapshot(messages),
-        state_snapshot(),
+        state_snapshot() if folded.state is None else StateSnapshotEvent(snapshot=folded.state),
         *(StepStartedEvent(step_name=step) for step in folded.steps),
         *(reopening(name) for name, partial in folded.messages.items() if partial.open),
         *(event for call in folded.calls.values() for event in call.events()),
@@ -183,7 +200,10 @@ def prelude(thread_id: str, history: Sequence[Message], run: Run, position: int)
 
 
 def finished_prelude(
-    begun: RunStarted, history: Sequence[Message], paused: RunPaused | None
+    begun: RunStarted,
+    history: Sequence[Message],
+    paused: RunPaused | None,
+    standing: StandingShown | None = None,
 ) -> list[BaseEvent]:
     """The same for a run that is over and whose frames are no longer kept; what the thread still
     waits for is said again."""
@@ -195,6 +215,6 @@ def finished_prelude(
     return [
         started(begun),
         messages_snapshot(history),
-        state_snapshot(),
+        state_snapshot(None if standing is None else public_state(standing)),
         success if paused is None else interrupted(paused, []),
     ]

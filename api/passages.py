@@ -6,7 +6,6 @@ that is hidden and one that does not exist look the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import groupby
 from pathlib import PurePosixPath
@@ -21,9 +20,9 @@ from api.context import Context
 from api.errors import NotHereError
 from api.markdown import holds, to_html
 from api.schemas import PassageBody
-from retrieval.filters import TENANT, clauses
+from retrieval.filters import visible
 from retrieval.library import Library
-from retrieval.types import LABEL_FIELDS, PROPERTY_FIELDS, Chunk, ChunkId, Scope
+from retrieval.types import Chunk, ChunkId, Scope
 
 Quote = Annotated[str | None, Query(max_length=4000, description="Verbatim text to mark")]
 
@@ -59,7 +58,7 @@ def router(context: Context) -> APIRouter:
 
 def _passage(library: Library, viewer: Scope, chunk_id: ChunkId) -> Found:
     with library.lease() as snapshot:
-        chunks = snapshot.chunks.get([chunk_id]).values()
+        chunks = snapshot.chunks.get(viewer.tenant, [chunk_id]).values()
         return Found(snapshot.version, tuple(visible(chunks, viewer)))
 
 
@@ -69,18 +68,6 @@ def _page(library: Library, viewer: Scope, path: str) -> Found:
         pages = (snapshot.chunks.page(viewer.tenant, name) for name in (doc_id, path))
         chunks = next((chunks for chunks in pages if chunks), ())
         return Found(snapshot.version, tuple(visible(chunks, viewer)))
-
-
-def visible(chunks: Iterable[Chunk], viewer: Scope) -> Iterator[Chunk]:
-    """The chunks that the viewer may see. Raises MissingTenantError, UnknownFieldError."""
-    required = clauses(viewer)
-    for chunk in chunks:
-        payload: dict[str, object] = {name: getattr(chunk.labels, name) for name in LABEL_FIELDS}
-        payload[TENANT] = chunk.labels.tenant
-        payload |= {name: getattr(chunk, name, None) for name in PROPERTY_FIELDS}
-        payload["owner"] = chunk.labels.owner
-        if all(clause.admits(payload) for clause in required):
-            yield chunk
 
 
 def _body(chunk: Chunk, version: str) -> PassageBody:

@@ -9,15 +9,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import JsonValue
 
+from api.auditing import Auditing
 from api.errors import NotHereError
 from api.schemas import Wire
+from guardrails.audit import AuditLog, What
 from tools.journal import Journal, Receipt
 from tools.receipts.keys import KeyRing
-from tools.receipts.view import Shown, UnknownReceiptError, payload_of, receipts_for, show
+from tools.receipts.view import Shown, UnknownReceiptError, payload_of, show
 from tools.types import Actor
 
 JWS_TYPE = "application/jose"  # RFC 7515, 9.2.1
@@ -60,30 +62,44 @@ class ReceiptBody(ReceiptLine):
 
 @dataclass(frozen=True, slots=True)
 class ReceiptDesk:
-    """What the routes need; `caller` is a dependency that gives the signed-in person or raises."""
+    """What the routes need; `caller` is a dependency that gives the signed-in person or raises.
+    Without `audit` staff see nothing of others."""
 
     journal: Journal
     ring: KeyRing
     caller: Callable[..., Actor | Awaitable[Actor]]
+    audit: AuditLog | None = None
 
 
 def router(desk: ReceiptDesk) -> APIRouter:
     """`/v1/receipts`, `/v1/receipts/{id}`, `/v1/receipts/{id}/jws`, `/.well-known/jwks.json`."""
     routes = APIRouter(tags=["receipts"])
-    caller = Depends(desk.caller)
+    caller, auditing = Depends(desk.caller), Auditing(desk.audit)
+
+    async def one(request: Request, actor: Actor, receipt_id: str) -> Shown:
+        shown = await _one(desk.journal, actor, receipt_id)
+        if not shown.concerns(actor.subject):
+            about = shown.action.who.subject
+            await auditing.note_others(request, actor, What.READ_RECEIPTS_OF_OTHER, about)
+        return shown
 
     @routes.get("/v1/receipts", summary="Receipts of the caller, or of the tenant for staff")
     async def receipts(
+        request: Request,
         after: Annotated[int, Query(ge=0, le=2**53)] = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
         actor: Actor = caller,
     ) -> ReceiptsBody:
+        if actor.staff:
+            await auditing.note(request, actor, What.READ_RECEIPTS_OF_OTHER)
         found = await _listed(desk.journal, actor, after, limit + 1)
         return ReceiptsBody(receipts=[_line(r) for r in found[:limit]], more=len(found) > limit)
 
     @routes.get("/v1/receipts/{receipt_id}", summary="One receipt")
-    async def receipt(receipt_id: ReceiptId, actor: Actor = caller) -> ReceiptBody:
-        return _body(await _one(desk.journal, actor, receipt_id))
+    async def receipt(
+        request: Request, receipt_id: ReceiptId, actor: Actor = caller
+    ) -> ReceiptBody:
+        return _body(await one(request, actor, receipt_id))
 
     @routes.get(
         "/v1/receipts/{receipt_id}/jws",
@@ -91,8 +107,8 @@ def router(desk: ReceiptDesk) -> APIRouter:
         response_class=Response,
         responses={200: {"content": {JWS_TYPE: {}}}},
     )
-    async def original(receipt_id: ReceiptId, actor: Actor = caller) -> Response:
-        shown = await _one(desk.journal, actor, receipt_id)
+    async def original(request: Request, receipt_id: ReceiptId, actor: Actor = caller) -> Response:
+        shown = await one(request, actor, receipt_id)
         return Response(shown.receipt.jws, media_type=JWS_TYPE)
 
     @routes.get("/.well-known/jwks.json", summary="Keys that verify receipts", response_class=Keys)
@@ -113,9 +129,8 @@ class Keys(JSONResponse):
 
 
 async def _listed(journal: Journal, actor: Actor, after: int, limit: int) -> tuple[Receipt, ...]:
-    if actor.staff:
-        return await journal.receipts(actor.tenant, after=after, limit=limit)
-    return await receipts_for(journal, actor.tenant, actor.subject, after=after, limit=limit)
+    subject = None if actor.staff else actor.subject
+    return await journal.receipts(actor.tenant, after=after, limit=limit, subject=subject)
 
 
 async def _one(journal: Journal, actor: Actor, receipt_id: str) -> Shown:

@@ -7,7 +7,7 @@ stored, and can be read again from any frame.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from agent.types import Numbered, RunFailed, RunStarted
 from api.errors import ConflictError, Problem, ProblemError
 from api.limits import Limits
 from api.sse import PING, encode
+from tools.vault import KeyDestroyedError
 
 FRAMES_PER_EVENT = 4
 """Frame numbers per run event: the translator makes at most three frames of one, and a failure
@@ -30,6 +31,7 @@ that cuts a run short needs one more."""
 _TERMINAL = frozenset({EventType.RUN_FINISHED, EventType.RUN_ERROR})
 
 _STOPPING = "The server is stopping; the answer goes on when it is back."
+_ERASED = "This conversation was erased."
 _INTERNAL = "Something went wrong on our side; the question is kept."
 
 _log = structlog.get_logger(__name__)
@@ -78,7 +80,9 @@ class Run:
         return isinstance(last, RunErrorEvent) and last.code in REFUSALS
 
     def add(self, numbered: Numbered) -> None:
-        """Translate one event and wake the readers."""
+        """Translate one event and wake the readers; nothing follows an end."""
+        if self.done:
+            return
         first = numbered.number * FRAMES_PER_EVENT
         for place, event in enumerate(self._translator.translate(numbered.event)):
             self.frames.append(Frame(first + place, event, encode(event, first + place)))
@@ -147,6 +151,7 @@ class Runs:
         self._newest: OrderedDict[ThreadKey, Run] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started: WeakValueDictionary[ThreadKey, asyncio.Event] = WeakValueDictionary()
+        self._lives: Counter[tuple[str, str | None]] = Counter()
 
     def newest(self, key: ThreadKey) -> Run | None:
         return self._newest.get(key)
@@ -190,6 +195,26 @@ class Runs:
             await _set_within(started, timeout_s)
         newest = self._newest.get(key)
         return newest if newest is not after else None
+
+    def life(self, key: ThreadKey) -> int:
+        """Rises when the person is erased: a reader of an earlier life has nothing to wait for."""
+        return self._lives[key.tenant, key.subject]
+
+    def of(self, tenant: str, subject: str) -> tuple[ThreadKey, ...]:
+        """Threads of this person whose newest run is kept here."""
+        return tuple(k for k in self._newest if (k.tenant, k.subject) == (tenant, subject))
+
+    def forget(self, tenant: str, subject: str) -> int:
+        """Frames of an erased person go, and whoever reads them or waits for more is done."""
+        self._lives[tenant, subject] += 1
+        gone = self.of(tenant, subject)
+        for key in gone:
+            error = KeyDestroyedError("erased")
+            self._newest.pop(key).fail(error, "erased", _ERASED)
+        for key, waiting in list(self._started.items()):
+            if (key.tenant, key.subject) == (tenant, subject):
+                waiting.set()
+        return len(gone)
 
     async def close(self) -> None:
         """Give runs their grace, then cancel them; each ends with a `cancelled` frame."""

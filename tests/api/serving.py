@@ -15,8 +15,10 @@ import uvicorn
 from ag_ui.core import Event
 from fastapi import FastAPI
 from pydantic import TypeAdapter
+from starlette.types import ASGIApp
 
 from api import Acts, Limits, Site, create_app
+from api.admission import Admission
 from api.assistant import Assistant
 from retrieval.library import Library
 from retrieval.types import Scope
@@ -45,14 +47,15 @@ def app_of(
     limits: Limits = QUICK,
     library: Library | None = None,
     acts: Acts | None = None,
+    admission: Admission | None = None,
     **site: Any,
 ) -> FastAPI:
     shelf = library or ShelfLibrary()
-    return create_app(assistant, shelf, replace(SITE, **site), limits, acts)
+    return create_app(assistant, shelf, replace(SITE, **site), limits, acts, admission)
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     """The application behind uvicorn; stopped, and its connections closed, at the end."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from guardrails import stored
+from retrieval.filters import visible
 from retrieval.index import NoIndexError
 from retrieval.library import Snapshot
 from retrieval.memory import MemoryIndex
-from retrieval.types import Chunk, ChunkId, Labels
+from retrieval.types import Chunk, ChunkId, Labels, Scope
 
 VERSION = "docs__shelf_1"
 
@@ -54,6 +55,9 @@ class ShelfLibrary:
             raise NoIndexError("nothing has been indexed yet")
         yield Snapshot(VERSION, MemoryIndex(4), _Chunks(self._chunks))
 
+    def sees(self, scope: Scope, chunk: Chunk) -> bool:
+        return any(visible([chunk], scope))
+
     def close(self) -> None:
         return None
 
@@ -62,9 +66,9 @@ class _Chunks:
     def __init__(self, chunks: tuple[Chunk, ...]) -> None:
         self._chunks = chunks
 
-    def get(self, ids: Iterable[ChunkId]) -> Mapping[ChunkId, Chunk]:
+    def get(self, tenant: str, ids: Iterable[ChunkId]) -> Mapping[ChunkId, Chunk]:
         wanted = set(ids)
-        return {c.id: c for c in self._chunks if c.id in wanted}
+        return {c.id: c for c in self._chunks if c.id in wanted and c.labels.tenant == tenant}
 
     def page(self, tenant: str, doc_id: str) -> tuple[Chunk, ...]:
         return tuple(c for c in self._chunks if c.labels.tenant == tenant and c.doc_id == doc_id)
@@ -72,10 +76,10 @@ class _Chunks:
     def chunks(self) -> Iterator[Chunk]:
         return iter(self._chunks)
 
-    def count(self) -> int:
-        return len(self._chunks)
+    def count(self, tenant: str | None = None) -> int:
+        return sum(tenant in (None, c.labels.tenant) for c in self._chunks)
 
-    def document_frequencies(self, words: Sequence[str]) -> Mapping[str, int]:
+    def document_frequencies(self, tenant: str, words: Sequence[str]) -> Mapping[str, int]:
         counts = {word: sum(word in c.text.lower() for c in self._chunks) for word in words}
         return {word: count for word, count in counts.items() if count}
 

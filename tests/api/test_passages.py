@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from api.markdown import to_html
+from retrieval.access import PAGE, Access, MemoryRevocations, Revocation, WatchedLibrary
 from retrieval.types import Scope
 from tests.api.serving import app_of
 from tests.api.shelf import VERSION, ShelfLibrary
-from tests.api.twin import ScriptedAssistant
+from tests.api.twin import NOON, ScriptedAssistant
 
 OWNER = Scope("acme", {"role": frozenset({"owner"})})
 
@@ -41,6 +42,22 @@ async def test_the_passage_behind_a_citation() -> None:
         "docVersion": "2026-11-02",
         "indexVersion": VERSION,
     }
+
+
+async def test_a_page_that_was_revoked_opens_no_more() -> None:
+    rows, now_s = MemoryRevocations(), 0.0
+    library = WatchedLibrary(ShelfLibrary(), Access(rows, lambda: now_s))
+    app = app_of(ScriptedAssistant(), library=library)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        paths = ("/v1/passages/guides%2Finvite%231", "/pages/guides/invite.md")
+        assert [(await client.get(path)).status_code for path in paths] == [200, 200]
+        rows.revoke(Revocation("acme", PAGE, "guides/invite.md", NOON))
+        now_s = 60.0
+        assert [(await client.get(path)).status_code for path in paths] == [404, 404]
+        rows.restore("acme", PAGE, "guides/invite.md")
+        now_s = 120.0
+        assert [(await client.get(path)).status_code for path in paths] == [200, 200]
 
 
 @pytest.mark.parametrize(

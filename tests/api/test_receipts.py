@@ -14,6 +14,7 @@ from joserfc.jwk import KeySet
 
 from api.errors import install
 from api.receipts import ReceiptDesk, router
+from guardrails.audit.memory import MemoryAudit
 from tests.tools.journal.making import ADA, BOB, EVE, Hands, new, succeeded
 from tools.journal_memory import MemoryJournal
 from tools.receipts.keys import KeyRing
@@ -37,7 +38,7 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     await succeeded(journal, new(who=ADA))
     app = FastAPI()
     install(app)
-    app.include_router(router(ReceiptDesk(journal, ring, caller)))
+    app.include_router(router(ReceiptDesk(journal, ring, caller, MemoryAudit(hands))))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client

@@ -33,6 +33,7 @@ from agent.types import (
     RunEvent,
     RunFinished,
     RunStarted,
+    StandingShown,
     StepFinished,
     StepStarted,
 )
@@ -132,6 +133,9 @@ class ScriptedAssistant:
 
     async def shown(self, conversation: Conversation) -> tuple[ShownMessage, ...]:
         return tuple(ShownMessage(said, said.text) for said in conversation.messages)
+
+    async def standing(self, actor: Actor | None, scope: Scope) -> StandingShown | None:
+        return None
 
     async def paused(self, conversation: Conversation, run_id: str) -> RunPaused | None:
         return None

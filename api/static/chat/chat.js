@@ -2,6 +2,7 @@
 
 import { Deeds } from "./deeds.js";
 import { Conversation } from "./conversation.js";
+import { guide } from "./guidance.js";
 import { card } from "./card.js";
 import { blocks, element } from "./markdown.js";
 import { Problem } from "./problem.js";
@@ -164,6 +165,7 @@ function onEvent(event) {
   if (event.type === "STEP_STARTED" && STEPS[event.stepName]) say(STEPS[event.stepName], true);
   if (event.type === "TEXT_MESSAGE_END") announce(event.messageId);
   if (event.type === "RUN_FINISHED") draw(cards());
+  if (event.type === "STATE_DELTA" || event.type === "RUN_FINISHED") lookAgain();
 }
 
 /** The finished message once, in a polite region: pieces of it are not read out. */
@@ -322,6 +324,8 @@ addEventListener("hashchange", () => {
 });
 
 suggest();
+const lookAgain = guide((text) => ask(text));
+addEventListener("focus", lookAgain);
 byId("person").hidden = !signedIn();
 const known = named || localStorage.getItem(KEPT);
 if (known) restore(known);
