@@ -20,6 +20,7 @@ from pydantic import JsonValue
 
 from api import IdentityUnavailableError
 from tools.credentials import BearerToken, CredentialStore
+from tools.http import no_cookies
 from tools.types import Actor, Principal
 
 CACHED_S = 60.0
@@ -63,6 +64,11 @@ class _Seen(NamedTuple):
     until: float
 
 
+def host_client() -> httpx.AsyncClient:
+    """A client for everybody's tokens."""
+    return httpx.AsyncClient(follow_redirects=False, cookies=no_cookies())
+
+
 class HostIdentity:
     """An `api.Identify`. Answers are kept under the token's hash, never under the token."""
 
@@ -97,12 +103,29 @@ class HostIdentity:
             self._seen.popitem(last=False)
         return actor
 
+    def known(self, tenant: str, subject: str) -> int:
+        """How many sign-ins of this person are remembered here."""
+        return len(self._of(tenant, subject))
+
+    def forget(self, tenant: str, subject: str) -> int:
+        """The next request asks the host again. How many were remembered."""
+        gone = self._of(tenant, subject)
+        for key in gone:
+            del self._seen[key]
+        return len(gone)
+
+    def forget_all(self) -> None:
+        """As `forget`, of everybody: their credentials are handed over anew."""
+        self._seen.clear()
+
+    def _of(self, tenant: str, subject: str) -> tuple[str, ...]:
+        return tuple(
+            key for key, seen in self._seen.items() if seen.actor.principal[:2] == (tenant, subject)
+        )
+
     async def _asked(self, token: str) -> Actor | None:
-        headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
         try:
-            answer = await self._client.get(
-                self._host.me.url, headers=headers, timeout=self._host.timeout_s
-            )
+            answer = await self._got(token)
         except httpx.HTTPError as error:
             raise IdentityUnavailableError(type(error).__name__) from error
         if answer.status_code in _NOBODY:
@@ -114,6 +137,15 @@ class HostIdentity:
         except ValueError as error:
             _log.warning("identity.malformed", url=self._host.me.url, reason=str(error))
             raise IdentityUnavailableError("the host's answer cannot be read") from error
+
+    async def _got(self, token: str) -> httpx.Response:
+        """Asked twice when the host closes the connection: it may have been an idle one."""
+        url, timeout_s = self._host.me.url, self._host.timeout_s
+        headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
+        try:
+            return await self._client.get(url, headers=headers, timeout=timeout_s)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            return await self._client.get(url, headers=headers, timeout=timeout_s)
 
 
 def _actor(host: Host, said: JsonValue) -> Actor:

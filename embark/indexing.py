@@ -16,7 +16,7 @@ from random import Random
 
 from embark import __version__
 from embark.layers import ConfigurationError
-from embark.parts import index_folder, make_redactor, open_encoder, open_stores
+from embark.parts import index_folder, make_redactor, open_encoder, open_stores, tags_of
 from embark.settings import Settings, SourceSettings
 from guardrails import Redactor
 from ingest import FolderSource, GitSource, SitemapSource, Source, find_rules
@@ -47,6 +47,7 @@ class Workshop:
 
     sync: Sync
     feeds: Sequence[Feed]
+    archive: Archive
 
 
 @contextmanager
@@ -73,7 +74,7 @@ def open_workshop(settings: Settings, choice: Choice, progress: Progress) -> Ite
             rng=Random(_SAMPLE_SEED),
             progress=progress,
         )
-        yield Workshop(sync, feeds)
+        yield Workshop(sync, feeds, archive)
 
 
 def feeds_of(
@@ -173,7 +174,8 @@ def _source(source: SourceSettings) -> Source:
 
 def _redaction(settings: Settings) -> str:
     """A new release or engine may redact differently, so pages are read again."""
-    return f"{settings.redaction.engine} {__version__}"
+    engine = "presidio" if settings.redaction.engine == "presidio" else "patterns"
+    return f"{engine} {__version__}"
 
 
 def _golden(
@@ -203,7 +205,7 @@ def _archive(settings: Settings, closing: ExitStack) -> Archive:
         from retrieval.collections import CollectionArchive  # one of two engines
 
         client, engine = open_stores(settings, closing)
-        return CollectionArchive(client, engine, index_folder(settings))
+        return CollectionArchive(client, engine, tags_of(settings), index_folder(settings))
     from retrieval.folder_archive import FolderArchive  # the other engine
 
-    return FolderArchive(index_folder(settings))
+    return FolderArchive(index_folder(settings), tags_of(settings))

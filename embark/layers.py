@@ -25,11 +25,20 @@ FILE_NAME = "embark.toml"
 PREFIX = "EMBARK_"
 NOT_SETTINGS = ("EMBARK_CONFIG", "EMBARK_QDRANT_URL", "EMBARK_TEST_")
 """Variables (or their beginnings) with our prefix that are no settings."""
-PATH_KEYS = ("data_dir", "path", "labels", "golden", "api_key_file", "tools", "flows", "folder")
+PATH_KEYS = (
+    *("data_dir", "path", "labels", "golden", "api_key_file", "secrets_file"),
+    *("tools", "flows", "folder"),
+)
 """Keys whose relative value starts at the folder of the file that holds it."""
 TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2")
 """Variables by which LangChain would send every text to a service on the net."""
-SECRETS = (("model", "api_key"), ("index", "api_key"), ("database", "url"), ("actions", "url"))
+SECRETS = (
+    ("staff", "oidc", "api_key"),
+    ("model", "api_key"),
+    ("index", "api_key"),
+    ("database", "url"),
+    ("actions", "url"),
+)
 
 
 class ConfigurationError(Exception):

@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embark.keys import master_key
 from embark.settings import Settings
 from guardrails import Redactor
+from guardrails.policy import EntityPolicy, Treatment
+from guardrails.tenancy import confine
+from retrieval.access import WatchedLibrary
 from retrieval.answerability import Answerability
 from retrieval.encoding.recipe import FORMAT, read_manifest
 from retrieval.encoding.source import PACKAGED, fingerprint_of, resolve
@@ -21,6 +26,7 @@ from retrieval.linear import load_model
 from retrieval.ranking import PageRanker
 from retrieval.reranking import PageReranker
 from retrieval.search import HybridRetriever, SearchPolicy
+from retrieval.tags import Tags, TagsOf, tags_under
 from retrieval.types import Encoder, Evidence, Reranker, Retriever, Scope
 
 if TYPE_CHECKING:
@@ -49,11 +55,16 @@ class Finder:
 def open_finder(settings: Settings) -> Iterator[Finder]:
     """Redactor, encoder, library and retriever, open until the context ends."""
     with ExitStack() as closing:
+        from embark.redaction_parts import open_redactor
+
         library = open_library(settings, closing)
-        yield make_finder(settings, open_encoder(settings), library)
+        redactor = open_redactor(settings, library, closing)
+        yield make_finder(settings, open_encoder(settings), library, redactor)
 
 
-def make_finder(settings: Settings, encoder: Encoder, library: Library) -> Finder:
+def make_finder(
+    settings: Settings, encoder: Encoder, library: Library, redactor: Redactor
+) -> Finder:
     """The retriever and its fitted models over these parts."""
     fitted = {name: load_model("retrieval", name) for name in ("ranking", "blend", "answerability")}
     reranker = open_reranker(settings)
@@ -70,7 +81,7 @@ def make_finder(settings: Settings, encoder: Encoder, library: Library) -> Finde
         "reranker": reranker.fingerprint,
         **{f"{name}_model": model.digest for name, model in fitted.items()},
     }
-    return Finder(make_redactor(settings), encoder, library, retriever, versions)
+    return Finder(redactor, encoder, library, retriever, versions)
 
 
 def open_encoder(settings: Settings) -> Encoder:
@@ -121,14 +132,21 @@ def encoder_is_converted(settings: Settings) -> bool:
 
 
 def make_redactor(settings: Settings) -> Redactor:
-    """Patterns by default; Presidio, four seconds to import, where it is asked for."""
+    """Patterns; through Presidio, four seconds to import, where it is asked for."""
+    policy = entity_policy(settings)
     if settings.redaction.engine == "presidio":
         from guardrails.redaction import PresidioRedactor
 
-        return PresidioRedactor()
+        return PresidioRedactor(policy=policy)
     from guardrails.patterns import PatternRedactor
 
-    return PatternRedactor()
+    return PatternRedactor(policy=policy)
+
+
+def entity_policy(settings: Settings) -> EntityPolicy:
+    """What becomes of each kind of personal data."""
+    named = settings.redaction.entities
+    return EntityPolicy({type: Treatment(of) for type, of in named.items()})
 
 
 def index_folder(settings: Settings) -> Path:
@@ -152,18 +170,34 @@ def open_library_of(settings: Settings) -> Iterator[Library]:
 
 
 def open_library(settings: Settings, closing: ExitStack) -> Library:
-    """Folders in the process by default, collections of a Qdrant server where one is named."""
+    """Folders in the process by default, collections of a Qdrant server where one is named; in
+    both nothing is seen that was revoked."""
+    from embark.access_parts import open_access
+
     if settings.index.kind == "server":
         from retrieval.collections import ServerLibrary
 
         client, engine = open_stores(settings, closing)
-        library: Library = ServerLibrary(client, engine)
+        library: Library = ServerLibrary(client, engine, tags_of(settings))
     else:
         from retrieval.versions import EmbeddedLibrary
 
-        library = EmbeddedLibrary(index_folder(settings))
+        library = EmbeddedLibrary(index_folder(settings), tags_of(settings))
     closing.callback(library.close)
-    return library
+    return WatchedLibrary(library, open_access(settings, closing))
+
+
+def tags_of(settings: Settings) -> TagsOf:
+    """Tags under the master key, which is read, or made, when a version is first opened."""
+
+    @cache
+    def under_key() -> TagsOf:
+        return tags_under(master_key(settings))
+
+    def of(version: str) -> Tags:
+        return under_key()(version)
+
+    return of
 
 
 def open_stores(settings: Settings, closing: ExitStack) -> tuple[Client, Engine]:
@@ -175,6 +209,7 @@ def open_stores(settings: Settings, closing: ExitStack) -> tuple[Client, Engine]
     client = connect(settings.index.url or "", api_key=settings.index.key())
     closing.callback(client.close)
     engine = create_engine(database_url(settings))
+    confine(engine)
     closing.callback(engine.dispose)
     return client, engine
 

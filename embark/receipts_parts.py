@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from embark.keys import keys_folder, master_key
 from embark.layers import ConfigurationError
 from embark.settings import Settings
 from tools.journal import JournalUnavailableError
@@ -88,28 +86,12 @@ def make_vault(settings: Settings, engine: Engine) -> SqlVault:
     return SqlVault(engine, master_key(settings))
 
 
-def master_key(settings: Settings) -> bytes:
-    """What wraps the keys of subjects: a file beside the database, never in it.
-
-    Raises ConfigurationError when others may read it.
-    """
-    file = keys_folder(settings) / "vault.key"
+@contextmanager
+def open_vault(settings: Settings) -> Iterator[SqlVault]:
+    """Where nothing is acted on, people's keys lie there all the same. Raises ConfigurationError,
+    JournalUnavailableError."""
+    engine = open_journal_engine(settings)
     try:
-        made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        if file.stat().st_mode & 0o077:
-            raise ConfigurationError([f"{file}: others may read it; chmod 600 {file}"]) from None
-        return file.read_bytes()
-    with os.fdopen(made, "wb") as stream:
-        stream.write(secrets.token_bytes(32))
-        stream.flush()
-        os.fsync(stream.fileno())
-    return file.read_bytes()
-
-
-def keys_folder(settings: Settings) -> Path:
-    """For the owner alone."""
-    folder = settings.data_dir / "keys"
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+        yield make_vault(settings, engine)
+    finally:
+        engine.dispose()

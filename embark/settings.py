@@ -10,14 +10,19 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
-Port = Annotated[int, Field(ge=0, le=65535)]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+from embark.sections import Count, Fraction, Origin, Port, Positive, Region, Section, WithKey
+from embark.settings_onboarding import OnboardingSettings
+from embark.settings_people import (
+    HostWebhookSettings,
+    IdentitySettings,
+    StaffSettings,
+    Store,
+    WebhookSettings,
+)
 
 
 def default_data_dir() -> Path:
@@ -25,32 +30,7 @@ def default_data_dir() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "embark"
 
 
-class _Section(BaseModel):
-    """A table of embark.toml: immutable, and unknown keys are mistakes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _WithKey(_Section):
-    """A section that may need a key: named by a file or a variable, never written in a file."""
-
-    api_key: SecretStr | None = None
-    """Only from the environment (such as EMBARK_MODEL__API_KEY)."""
-    api_key_file: Path | None = None
-    """File that holds the key and nothing else."""
-    api_key_env: str | None = None
-    """Name of another environment variable that holds the key."""
-
-    def key(self) -> str | None:
-        """The key, wherever it stands. Raises OSError when `api_key_file` cannot be read."""
-        if self.api_key is not None:
-            return self.api_key.get_secret_value()
-        if self.api_key_file is not None:
-            return self.api_key_file.read_text(encoding="utf-8").strip()
-        return os.environ.get(self.api_key_env) if self.api_key_env else None
-
-
-class SourceSettings(_Section):
+class SourceSettings(Section):
     """One place that documentation comes from."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -77,12 +57,14 @@ class SourceSettings(_Section):
         return self
 
 
-class IndexSettings(_WithKey):
+class IndexSettings(WithKey):
     """Where vectors live."""
 
     kind: Literal["edge", "server"] = "edge"
     url: str | None = None
     """Address of the Qdrant server; needed for `server`."""
+    region: Region | None = None
+    """Where the server is; needed where `region` is set."""
     keep: Count = 2
     """Versions that `embark index gc` leaves."""
     golden: Path | None = None
@@ -95,7 +77,7 @@ class IndexSettings(_WithKey):
         return self
 
 
-class EncoderSettings(_Section):
+class EncoderSettings(Section):
     """The sentence encoder."""
 
     model: str | None = None
@@ -108,11 +90,13 @@ class EncoderSettings(_Section):
     """Whether a model that is not here may be fetched from the hub, once."""
 
 
-class ModelSettings(_WithKey):
+class ModelSettings(WithKey):
     """A chat model behind an OpenAI-compatible address; without one answers are extractive."""
 
     base_url: str
     name: str
+    region: Region | None = None
+    """Where it is; needed where `region` is set."""
     connect_timeout_s: Positive = 5.0
     first_timeout_s: Positive = 4.0
     """To the first sentence; after it the extractive answerer takes over."""
@@ -123,14 +107,27 @@ class ModelSettings(_WithKey):
     retries: Annotated[int, Field(ge=0, le=5)] = 2
 
 
-class RedactionSettings(_Section):
+Becomes = Literal["pass", "pseudonym", "mask", "refuse"]
+
+
+class RedactionSettings(Section):
     """What masks personal data and secrets."""
 
-    engine: Literal["patterns", "presidio"] = "patterns"
-    """Both mask the same entities; Presidio takes other engines too, and seconds to import."""
+    engine: Literal["auto", "names", "patterns", "presidio"] = "auto"
+    """All mask what has a shape. `names` finds people, places and companies too; `auto` does where
+    the encoder is the real one. Presidio takes other engines, and seconds to import."""
+    entities: dict[str, Becomes] = Field(default_factory=dict)
+    """What becomes of an entity: `pass`, `pseudonym` (others), `mask` or `refuse`."""
+    terms: tuple[str, ...] = ()
+    """Names of products that are never masked, beside common ones and those of your docs."""
+    workers: Count = 1
+    """Processes that look for names."""
+    model: Annotated[str, Field(pattern=r"^(spacy|transformers):.+$")] | None = None
+    """Another model of names than the shipped one, which has to be here: `spacy:en_core_web_lg`,
+    `transformers:NAME`, or a folder behind the colon."""
 
 
-class AnswerSettings(_Section):
+class AnswerSettings(Section):
     """When to answer and when to refuse."""
 
     risk: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
@@ -141,23 +138,25 @@ class AnswerSettings(_Section):
     """Passages handed to the answerer."""
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """Where conversations live."""
 
     url: SecretStr | None = None
     """SQLAlchemy address; SQLite in the data folder when not set."""
+    region: Region | None = None
+    """Where the server is; needed where `region` is set."""
 
 
-class FactSettings(_Section):
+class FactSettings(Section):
     """A fact that may fill an argument, as one part of what a reading tool finds."""
 
     tool: str
-    arguments: dict[str, str | int | bool] = {}
+    arguments: dict[str, str | int | bool] = Field(default_factory=dict)
     at: str
     """JSON pointer into the result."""
 
 
-class ActionSettings(_Section):
+class ActionSettings(Section):
     """What the copilot may do; without `tools` it answers and does nothing."""
 
     tools: Path | None = None
@@ -166,11 +165,15 @@ class ActionSettings(_Section):
     """Folder of flow files; relative to embark.toml."""
     url: SecretStr | None = None
     """SQLAlchemy address of the journal; a file of its own in the data folder when not set."""
+    region: Region | None = None
+    """Where that server is; needed where `region` is set."""
+    regions: dict[str, Region] = Field(default_factory=dict)
+    """Source of the policy file -> where it is; needed for each where `region` is set."""
     private_hosts: tuple[str, ...] = ()
     """`host:port` on a private or loopback address that tools may call all the same."""
-    facts: dict[str, FactSettings] = {}
+    facts: dict[str, FactSettings] = Field(default_factory=dict)
     """Facts by name, such as `"profile.email_domain"`; arguments say which may fill them."""
-    addresses: dict[str, str] = {}
+    addresses: dict[str, str] = Field(default_factory=dict)
     """Source of the policy file -> base address that stands in for the one written there."""
     workers: Count = 8
     """Actions that one process does at a time."""
@@ -178,44 +181,113 @@ class ActionSettings(_Section):
     """For how long an action belongs to its worker unless renewed."""
 
 
-class IdentitySettings(_Section):
-    """Who the bearer token of a request belongs to, as the host product says."""
+class RateSettings(Section):
+    """`burst` requests at once, `per_s` in the long run."""
 
-    url: str
-    """Address that answers a user's own token with the user, such as https://api.example/v1/me."""
-    target: str
-    """Source of the policy file whose tools use that token."""
-    subject: str = "/id"
-    """JSON pointers into the answer, from here on."""
-    account: str = "/account/id"
-    role: str = "/role"
-    plan: str = "/plan"
-    rights: str = "/permissions"
-    auth_time: str = "/auth_time"
+    per_s: Positive
+    burst: Annotated[float, Field(ge=1)]
 
 
-class DemoSettings(_Section):
+class CapSettings(Section):
+    """What model calls may cost in a day (UTC); no cap where none is set.
+
+    In the unit of the prices; with prices of 1 in millions of tokens.
+    """
+
+    tenant: Positive | None = None
+    user: Positive | None = None
+    anonymous: Positive | None = None
+    """Of all visitors without an identity together."""
+    input_price: Annotated[float, Field(ge=0)] = 1.0
+    """Of a million tokens."""
+    output_price: Annotated[float, Field(ge=0)] = 1.0
+
+
+class QuotaSettings(Section):
+    """How much may be asked. A page makes some five requests when it opens, two for a question."""
+
+    tenant: RateSettings = RateSettings(per_s=500, burst=5000)
+    user: RateSettings = RateSettings(per_s=50, burst=500)
+    address: RateSettings = RateSettings(per_s=100, burst=1000)
+    """An address may be a whole office behind one router."""
+    anonymous: RateSettings = RateSettings(per_s=50, burst=500)
+    """Of all visitors without an identity together."""
+    daily: CapSettings = CapSettings()
+    store: Store = "auto"
+
+
+Days = Annotated[int, Field(ge=1, le=36_500)]
+
+
+class DecisionDays(Section):
+    """Of the decision record, by kind."""
+
+    answer: Days | None = None
+    refusal: Days | None = None
+    suggestion: Days | None = None
+    nudge: Days | None = None
+    action: Days | None = None
+    escalation: Days | None = None
+
+
+class RetentionSettings(Section):
+    """For how many days things are kept. With PostgreSQL each has to be set; `docs/privacy.md` has
+    the defaults of one's own machine."""
+
+    conversations: Days | None = None
+    """From the last message."""
+    run_events: Days | None = None
+    """From the last message of the run."""
+    held_values: Days | None = None
+    """What people typed under a token, from the last message of the conversation."""
+    journal_details: Days | None = None
+    """Arguments, cards and results of actions, from their end; receipts stay."""
+    sessions: Days | None = None
+    """From their end."""
+    audit: Days | None = None
+    product_events: Days | None = None
+    """From when they came; sooner where the contract of an event says so."""
+    event_quarantine: Days | None = None
+    features: Days | None = None
+    """From the last event of the person."""
+    profile: Days | None = None
+    """What was inferred; what a person declared stays until they take it back."""
+    profile_graph: Days | None = None
+    journeys: Days | None = None
+    """From the end of the journey."""
+    next_steps: Days | None = None
+    deliveries: Days | None = None
+    friction_watches: Days | None = None
+    decisions: DecisionDays = DecisionDays()
+
+
+class DemoSettings(Section):
     """The host product that `embark demo` starts beside the server."""
 
     command: tuple[str, ...] = ()
-    """Program and arguments; `{python}` is this interpreter, `{data}` a folder of its own."""
+    """Program and arguments; `{python}` is this interpreter, `{data}` a folder of its own,
+    `{copilot}` the address of our chat page, `{events_url}` where it may send events, with
+    `{events_key}` as its write key."""
     folder: Path | None = None
     """Where it runs; relative to embark.toml."""
     session_file: str = "demo.json"
     """JSON file in `{data}` that appears once the product is ready."""
     token: str = "/token"
     """JSON pointer of the token of the user who opens the page."""
+    page: str = ""
+    """How people get to the product's own pages; `{/pointer}` looks into that file."""
 
 
-class ServerSettings(_Section):
+class ServerSettings(Section):
     """The HTTP server and its caps."""
 
     host: str = "127.0.0.1"
     port: Port = 8765
-    viewer: dict[str, tuple[str, ...]] = {}
+    viewer: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Labels of visitors without an identity; without any they see the pages without labels."""
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[Origin | Literal["*"], ...] = ()
+    """Other sites that may call from a browser, exactly; never with cookies."""
     max_streams: Count = 1000
     streams_per_client: Count = 64
     max_body_bytes: Count = 262_144
@@ -236,6 +308,8 @@ class Settings(BaseSettings):
 
     tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] = "default"
     data_dir: Path = Field(default_factory=default_data_dir)
+    region: Region | None = None
+    """Everything stays there: a place that is elsewhere, or nowhere known, is not called."""
     sources: tuple[SourceSettings, ...] = ()
     index: IndexSettings = IndexSettings()
     encoder: EncoderSettings = EncoderSettings()
@@ -246,12 +320,27 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     actions: ActionSettings = ActionSettings()
     identity: IdentitySettings | None = None
+    staff: StaffSettings = StaffSettings()
+    webhooks: tuple[WebhookSettings, ...] = ()
+    host_webhooks: HostWebhookSettings | None = None
+    onboarding: OnboardingSettings = OnboardingSettings()
+    quotas: QuotaSettings = QuotaSettings()
+    retention: RetentionSettings = RetentionSettings()
     demo: DemoSettings = DemoSettings()
     suggestions: tuple[str, ...] = ()
     """Questions that the empty chat page offers."""
     viewer: dict[str, tuple[str, ...]] | None = None
     """Labels that the command line holds; not set, it sees as staff do: everything."""
     log_level: LogLevel = "warning"
+
+    @model_validator(mode="after")
+    def _tokens_name_their_pages(self) -> Self:
+        tokens = self.identity.tokens if self.identity is not None else None
+        if tokens is not None and "*" in self.server.allowed_origins:
+            raise ValueError('server.allowed_origins: no "*" where widget tokens are used')
+        if self.staff.oidc is not None and "*" in self.server.allowed_origins:
+            raise ValueError('server.allowed_origins: no "*" where staff sign in')
+        return self
 
     @model_validator(mode="after")
     def _source_ids_differ(self) -> Self:

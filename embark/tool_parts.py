@@ -11,11 +11,13 @@ from random import SystemRandom
 
 from embark.layers import ConfigurationError, UnreachableError
 from embark.receipts_parts import make_journal, open_journal_engine, open_ring
+from embark.region_parts import check_regions, pin_of
 from embark.settings import Settings
 from tools.acting import Desk
+from tools.audited import AuditedDesk
 from tools.canonical import new_id
 from tools.credentials import BearerToken, StaticCredentials
-from tools.desk import ActionDesk, DeskParts
+from tools.desk import DeskParts
 from tools.executor import Executor, ExecutorParts
 from tools.policy import PolicyError, PolicyFile, load_policy
 from tools.registry import Registry
@@ -56,6 +58,7 @@ async def open_tools(
     Raises ConfigurationError, UnreachableError.
     """
     policy = policy_of(settings, file)
+    check_regions(settings, policy)
     try:
         opened = await open_sources(policy, _parts(settings, policy, token))
     except SourceError as failure:
@@ -74,12 +77,16 @@ def _parts(settings: Settings, policy: PolicyFile, token: str) -> SourceParts:
         StaticCredentials(known),
         lambda: datetime.now(UTC),
         private=frozenset(settings.actions.private_hosts),
+        pin=pin_of(settings, policy).check,
     )
 
 
 @asynccontextmanager
 async def open_desk(settings: Settings, registry: Registry) -> AsyncIterator[Desk]:
-    """A desk of this process over the product's own journal: what is done leaves a receipt."""
+    """A desk of this process over the product's own journal: what is decided leaves a row of the
+    audit log, what is done a receipt."""
+    from embark.records import open_books  # noqa: PLC0415  # paid by who tries a tool
+
     ring = open_ring(settings)
     journal = make_journal(settings, open_journal_engine(settings), ring)
     try:
@@ -93,6 +100,8 @@ async def open_desk(settings: Settings, registry: Registry) -> AsyncIterator[Des
             )
         )
         worker = f"cli-{new_id()}"
-        yield ActionDesk(DeskParts(journal, registry, executor, POLICY_VERSION, worker))
+        parts = DeskParts(journal, registry, executor, POLICY_VERSION, worker)
+        with open_books(settings) as books:
+            yield AuditedDesk(parts, books.audit)
     finally:
         await journal.close()

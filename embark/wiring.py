@@ -37,16 +37,23 @@ from agent import (
 from agent.answerers.extractive import ExtractiveAnswerer
 from embark import __version__
 from embark.layers import ConfigurationError, UnreachableError, tracing_variables
-from embark.parts import Finder, database_url, make_finder, open_finder, open_library
+from embark.parts import Finder, database_url, make_finder, make_redactor, open_finder, open_library
+from embark.records import Records, open_records
+from embark.redaction_parts import allow_terms_of, redaction_of
+from embark.region_parts import check_regions, model_client, pin_of
 from embark.settings import ModelSettings, Settings
 from guardrails import GroundingPolicy, Redacted, Similarity
+from guardrails.audit import AuditLog
+from guardrails.regions import RegionPin
 from retrieval.linear import load_model
 from retrieval.types import Encoder
 
 if TYPE_CHECKING:
     from agent.acting import Planner
     from agent.answerers.generative import GenerativeAnswerer
+    from agent.deps import Acting
     from embark.acting import Hands
+    from embark.onboarding_parts import Onboarding
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +63,66 @@ class Product:
     copilot: Copilot
     finder: Finder
     hands: Hands | None = None
+    records: Records | None = None
+    onboarding: Onboarding | None = None
 
 
 @asynccontextmanager
 async def open_copilot(settings: Settings, *, keep: bool = True) -> AsyncIterator[Product]:
     """Everything that answers; conversations are stored where `keep`, else in memory alone."""
+    check_regions(settings)
     async with AsyncExitStack() as closing:
         finder = closing.enter_context(open_finder(settings))
         conversations = _stored(settings) if keep else MemoryConversations()
         closing.push_async_callback(conversations.close)
         deps = make_deps(settings, finder, conversations)
-        hands = None
-        if keep and settings.actions.tools is not None:
-            hands = await closing.enter_async_context(_open_hands(settings, finder))
+        hands = records = onboarding = None
+        if keep:
+            records = await closing.enter_async_context(open_records(settings))
+            deps = replace(deps, record=records.writer.put)
+        if records is not None and settings.actions.tools is not None:
+            opening = _open_hands(settings, finder, records.books.audit)
+            hands = await closing.enter_async_context(opening)
             deps = replace(deps, acting=hands.acting)
+            allow_terms_of(finder.redactor, hands.registry.manifests())
+        if records is not None and settings.onboarding.folder is not None:
+            onboarding = await _open_onboarding(settings, records, hands, closing)
+            deps = replace(
+                deps, guide=onboarding.guidance, acting=_informed(deps.acting, onboarding)
+            )
         waiting = sqlite_saver(checkpoints_file(settings)) if keep else nullcontext()
         copilot = Copilot(deps, await closing.enter_async_context(waiting))
         closing.push_async_callback(copilot.close)
-        yield Product(copilot, finder, hands)
+        yield Product(copilot, finder, hands, records, onboarding)
 
 
-def _open_hands(settings: Settings, finder: Finder) -> AbstractAsyncContextManager[Hands]:
+def _open_hands(
+    settings: Settings, finder: Finder, audit: AuditLog
+) -> AbstractAsyncContextManager[Hands]:
     from embark.acting import open_hands
 
-    return open_hands(settings, _planner(finder))
+    return open_hands(settings, _planner(finder), audit)
+
+
+async def _open_onboarding(
+    settings: Settings, records: Records, hands: Hands | None, closing: AsyncExitStack
+) -> Onboarding:
+    from embark.onboarding_parts import Around, open_onboarding, reading_with
+    from embark.receipts_parts import open_vault
+
+    vault = hands.vault if hands is not None else closing.enter_context(open_vault(settings))
+    read = reading_with(hands.registry if hands is not None else None)
+    around = Around(vault, records.writer.put, read)
+    return await closing.enter_async_context(open_onboarding(settings, records.books, around))
+
+
+def _informed(acting: Acting | None, onboarding: Onboarding) -> Acting | None:
+    """Planners know what onboarding does."""
+    from embark.guidance import InformedFacts
+
+    if acting is None:
+        return None
+    return replace(acting, facts=InformedFacts(acting.facts, onboarding.guidance))
 
 
 def _planner(finder: Finder) -> Planner:
@@ -96,7 +139,7 @@ def make_deps(settings: Settings, finder: Finder, conversations: Conversations) 
     if on := tracing_variables():
         raise ConfigurationError([f"{on[0]} sends every text away: unset it"])
     extractive = ExtractiveAnswerer(finder.encoder)
-    generative = _generative(settings.model) if settings.model else None
+    generative = _generative(settings.model, pin_of(settings)) if settings.model else None
     policy = GroundingPolicy.fitted()
     return Deps(
         retriever=finder.retriever,
@@ -109,9 +152,10 @@ def make_deps(settings: Settings, finder: Finder, conversations: Conversations) 
         new_id=lambda: uuid4().hex,
         fallback=extractive if generative else None,
         budget=_budget(settings.model),
+        sees=finder.library.sees,
         facts={
             "embark": __version__,
-            "redaction": settings.redaction.engine,
+            "redaction": redaction_of(settings),
             **finder.versions,
             "grounding_policy": policy.digest,
             **({"prompt_version": generative.prompt_version} if generative else {}),
@@ -125,7 +169,8 @@ def open_blank(settings: Settings) -> Iterator[Product]:
     from retrieval.memory import HashEncoder
 
     with ExitStack() as closing:
-        finder = make_finder(settings, HashEncoder(), open_library(settings, closing))
+        library = open_library(settings, closing)
+        finder = make_finder(settings, HashEncoder(), library, make_redactor(settings))
         yield Product(Copilot(make_deps(settings, finder, MemoryConversations())), finder)
 
 
@@ -155,8 +200,8 @@ def _budget(model: ModelSettings | None) -> Budget:
     return Budget(model.first_timeout_s, model.gap_timeout_s, model.total_timeout_s)
 
 
-def _generative(model: ModelSettings) -> GenerativeAnswerer:
-    """Any endpoint that speaks OpenAI's protocol."""
+def _generative(model: ModelSettings, pin: RegionPin) -> GenerativeAnswerer:
+    """Any endpoint that speaks OpenAI's protocol, in the region that everything stays in."""
     from langchain_openai import ChatOpenAI
 
     from agent.answerers.generative import GenerativeAnswerer
@@ -165,6 +210,7 @@ def _generative(model: ModelSettings) -> GenerativeAnswerer:
         base_url=model.base_url,
         model=model.name,
         api_key=SecretStr(_key(model) or "none"),  # local servers ask for none; the client does
+        http_async_client=model_client(pin),
         timeout=httpx.Timeout(model.total_timeout_s, connect=model.connect_timeout_s),
         max_retries=model.retries,
         max_completion_tokens=model.max_output_tokens,

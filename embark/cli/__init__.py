@@ -39,8 +39,29 @@ VERBS = {
     "serve": Verb("embark.cli.serve:serve", "Serve the chat page and the API."),
     "demo": Verb("embark.cli.demo:demo", "Index the docs, serve them, open the chat page."),
     "config": Verb("embark.cli.config:config_app", "Show every setting and where it comes from."),
+    "train": Verb("embark.cli.train:train_app", "Fit models on the development data."),
     "eval": Verb("embark.cli.evaluate:eval_app", "Measure answers on questions with known ones."),
     "receipts": Verb("embark.cli.receipts:receipts_app", "List, show and verify signed receipts."),
+    "connectors": Verb(
+        "embark.cli.connectors:connectors_app", "Stop what the copilot reaches, at once."
+    ),
+    "staff": Verb("embark.cli.staff:staff_app", "End sessions of staff; sign in locally."),
+    "subjects": Verb(
+        "embark.cli.subjects:subjects_app", "Export or erase what is kept of a person."
+    ),
+    "decisions": Verb("embark.cli.decisions:decisions_app", "List and export what was decided."),
+    "audit": Verb("embark.cli.audit:audit_app", "List and export who did what to whose data."),
+    "retention": Verb(
+        "embark.cli.retention:retention_app", "For how long things are kept; legal holds."
+    ),
+    "events": Verb("embark.cli.events:events_app", "Check contracts; show and replay quarantine."),
+    "journeys": Verb(
+        "embark.cli.journeys:journeys_app", "Check, preview, publish and take back journeys."
+    ),
+    "deliveries": Verb(
+        "embark.cli.deliveries:deliveries_app", "What was sent, and why something waits."
+    ),
+    "model": Verb("embark.cli.model:model_app", "List, promote and roll back learned models."),
     "tools": Verb("embark.cli.tools:tools_app", "List, check and try what the copilot may do."),
     "openapi": Verb("embark.cli.openapi:openapi", "Print the OpenAPI document of the server."),
 }

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from secrets import token_urlsafe
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from embark.cli import index
 from embark.cli.host import host_product
 from embark.cli.output import ExitCode, note, settings_of
-from embark.cli.serve import bound, run_server
+from embark.cli.serve import bound, run_server, shown
 from embark.parts import encoder_is_converted
 from embark.settings import Settings
 
@@ -31,9 +33,20 @@ def demo(
     if not encoder_is_converted(settings):
         note("the first time prepares the encoder: about half a minute")
     _bring_index_up(ctx)
-    with host_product(settings) as token:
-        serving = run_server(settings, _listen(settings), open_page=open_page, token=token)
-        asyncio.run(serving)
+    settings = with_write_key(settings)
+    listener = _listen(settings)
+    with host_product(settings, f"http://{shown(listener)}") as token:
+        asyncio.run(run_server(settings, listener, open_page=open_page, token=token))
+
+
+def with_write_key(settings: Settings) -> Settings:
+    """One for as long as the demo runs, where none is set."""
+    onboarding = settings.onboarding
+    if onboarding.events.key():
+        return settings
+    events = onboarding.events.model_copy(update={"api_key": SecretStr(token_urlsafe(24))})
+    onboarding = onboarding.model_copy(update={"events": events})
+    return settings.model_copy(update={"onboarding": onboarding})
 
 
 def _bring_index_up(ctx: typer.Context) -> None:

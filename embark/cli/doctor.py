@@ -14,11 +14,18 @@ from typing import Annotated
 import httpx
 import typer
 from rich.text import Text
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 
 from embark.cli.output import ExitCode, emit, load, out
 from embark.layers import ConfigurationError, tracing_variables
 from embark.parts import encoder_is_converted, index_writer, open_library_of
+from embark.periods import periods_of
+from embark.redaction_parts import redaction_of
+from embark.region_parts import check_regions, pin_of
 from embark.settings import ModelSettings, Settings
+from guardrails.regions import WrongRegionError
+from guardrails.tenancy import is_above
 from retrieval.index import NoIndexError, RetrievalError
 from retrieval.types import FOR_ALL, LABEL_FIELDS, Labels
 
@@ -166,6 +173,17 @@ def _encoder(settings: Settings) -> Finding:
     return Finding("encoder", State.WARNING, "not converted yet", hint)
 
 
+def _names(settings: Settings) -> Finding:
+    try:
+        masks = redaction_of(settings)
+    except RetrievalError as failure:
+        return Finding("names", State.RED, str(failure), "install Embark again")
+    if masks.startswith("names-"):
+        return Finding("names", State.OK, f"people, places and companies are masked ({masks})")
+    detail = "only what has a shape is masked: names of people reach the model and the database"
+    return Finding("names", State.WARNING, detail, 'set redaction.engine = "names"')
+
+
 def _index(settings: Settings) -> Finding:
     try:
         with open_library_of(settings) as library, library.lease() as snapshot:
@@ -208,6 +226,38 @@ def _writer(settings: Settings) -> Finding:
     return Finding("index lock", State.WARNING, f"held by {holder}", "wait until it is done")
 
 
+def _databases(settings: Settings) -> Finding:
+    """Whether they answer, and whether PostgreSQL keeps tenants apart for the role that we use."""
+    named = {"database": settings.database.url, "actions": settings.actions.url}
+    urls = {name: url.get_secret_value() for name, url in named.items() if url is not None}
+    for name, url in urls.items():
+        engine = create_engine(url)
+        try:
+            with engine.connect() as connection:
+                above = is_above(connection)
+        except DBAPIError as failure:
+            hint = f"start it, or mend {name}.url"
+            return Finding("databases", State.RED, f"{name}: {failure.orig}", hint)
+        finally:
+            engine.dispose()
+        if above:
+            detail = f"{name}: its role is above row security"
+            hint = "use a role without SUPERUSER and BYPASSRLS"
+            return Finding("databases", State.WARNING, detail, hint)
+    return Finding("databases", State.OK, ", ".join(urls) or "SQLite in the data folder")
+
+
+def _privacy(settings: Settings) -> Finding:
+    try:
+        check_regions(settings)
+        days = periods_of(settings)
+    except ConfigurationError as failure:
+        hint = "mend the lines above; the server does not start before"
+        return Finding("privacy", State.RED, str(failure), hint)
+    where = f"everything stays in {settings.region}" if settings.region else "no region is set"
+    return Finding("privacy", State.OK, f"{where}; the longest period is {max(days.values())} days")
+
+
 def _model(settings: Settings) -> Finding:
     if settings.model is None:
         return Finding("model", State.OK, "none configured: answers are extractive")
@@ -216,6 +266,10 @@ def _model(settings: Settings) -> Finding:
     except OSError as failure:
         hint = "put the key there, or set EMBARK_MODEL__API_KEY"
         return Finding("model", State.RED, f"key file: {failure}", hint)
+    try:
+        pin_of(settings).check(settings.model.base_url)
+    except WrongRegionError as failure:
+        return Finding("model", State.RED, str(failure), "it was not asked; until then none is")
     return _reached(settings.model, key)
 
 
@@ -249,9 +303,12 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     _data_dir,
     _sources,
     _encoder,
+    _names,
     _index,
     _visitors,
     _writer,
+    _databases,
+    _privacy,
     _model,
     _port,
 )

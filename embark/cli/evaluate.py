@@ -19,11 +19,16 @@ import typer
 from rich.table import Table
 
 from embark import __version__
+from embark.cli.evaluate_injection import injection
+from embark.cli.evaluate_onboarding import onboarding
+from embark.cli.evaluate_policies import command_over
+from embark.cli.evaluate_redaction import redaction
 from embark.cli.evaluate_tools import tools
 from embark.cli.output import ExitCode, emit, fail, note, out, settings_of
 from embark.cli.progress import watching
 from embark.indexing import Choice, open_workshop
 from embark.layers import ConfigurationError
+from embark.onboarding_policies import open_policies
 from embark.parts import encoder_folder
 from embark.settings import AnswerSettings, DatabaseSettings, IndexSettings, Settings
 from embark.wiring import open_copilot, threshold_of
@@ -48,6 +53,10 @@ def _group() -> None:
 
 
 eval_app.command()(tools)
+eval_app.command()(redaction)
+eval_app.command()(injection)
+eval_app.command()(onboarding)
+eval_app.command("policies")(command_over(open_policies))
 
 
 @eval_app.command()

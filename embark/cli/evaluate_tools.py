@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,8 @@ from rich.table import Table
 from agent.acting.typed import TypedPlanner
 from embark.cli.output import ExitCode, emit, fail, note, out, settings_of
 from embark.layers import ConfigurationError
-from embark.parts import make_redactor, open_encoder
+from embark.parts import open_encoder
+from embark.redaction_parts import allow_terms_of, open_redactor
 from embark.settings import Settings
 from embark.tool_parts import open_tools
 from evals.gates import ThresholdsError, check
@@ -51,7 +53,7 @@ def tools(  # noqa: PLR0913  # the options of a command
     """Put utterances to the planner: tool and arguments, with and without tools of others."""
     settings = settings_of(ctx)
     if keep_catalogue is not None:
-        keep_catalogue.write_bytes(dump_catalogue(asyncio.run(_configured(settings))))
+        keep_catalogue.write_bytes(dump_catalogue(asyncio.run(configured(settings))))
         note(f"catalogue: {keep_catalogue}")
         return
     try:
@@ -72,14 +74,17 @@ def tools(  # noqa: PLR0913  # the options of a command
 async def _measured(settings: Settings, data: Path, catalogue: Path | None) -> dict[str, Any]:
     cases = load_cases(data)
     file = catalogue or (data / TOOLS if (data / TOOLS).exists() else None)
-    there = load_catalogue(file) if file else await _configured(settings)
+    there = load_catalogue(file) if file else await configured(settings)
     encoder = open_encoder(settings)
     held = MemoryHeldValues(MemoryVault())
-    bench = Bench(TypedPlanner(encoder), held, make_redactor(settings))
-    return await measured(cases, there, bench, encoder)
+    with ExitStack() as closing:
+        redactor = open_redactor(settings, None, closing)
+        allow_terms_of(redactor, there)
+        bench = Bench(TypedPlanner(encoder), held, redactor)
+        return await measured(cases, there, bench, encoder)
 
 
-async def _configured(settings: Settings) -> tuple[Manifest, ...]:
+async def configured(settings: Settings) -> tuple[Manifest, ...]:
     """Tools and flows of the settings. Raises ConfigurationError, UnreachableError."""
     async with open_tools(settings) as opened:
         manifests = opened.registry.manifests()

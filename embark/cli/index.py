@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from embark.cli.index_access import PagesArgument, restore, revoke, revoked
+from embark.cli.index_purge import purge as purging
 from embark.cli.index_view import (
     plan_document,
     report_document,
@@ -29,6 +31,9 @@ from ingest.sync import MAX_DELETE_RATIO, Outcome, RunOptions, SyncReport
 from ingest.types import IngestError
 
 index_app = typer.Typer(no_args_is_help=True, help="Plan, build, switch and roll back the index.")
+
+for _verb in (revoke, restore, revoked):
+    index_app.command()(_verb)
 
 PathArgument = Annotated[
     Path | None,
@@ -168,6 +173,18 @@ def gc(
         note(f"{name} is in use and stays")
     if not done.removed:
         note("nothing to remove")
+
+
+@index_app.command()
+def purge(
+    ctx: typer.Context,
+    pages: PagesArgument = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Build everything afresh, delete every older version at once, and look at the bytes."""
+    with _ingest_errors():
+        purging(ctx, pages, as_json=as_json)
 
 
 def _planned(ctx: typer.Context, choice: Choice, *, full: bool) -> Plan:

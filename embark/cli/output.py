@@ -25,6 +25,7 @@ from embark.layers import ConfigurationError, Loaded, UnreachableError, load_set
 from embark.settings import Settings
 from guardrails.logging import RedactStrings
 from guardrails.patterns import PatternRedactor
+from guardrails.policy import TurnRefusedError
 from retrieval.index import IndexLockedError, IndexUnavailableError, NoIndexError, RetrievalError
 
 SCHEMA_VERSION = 1
@@ -55,6 +56,7 @@ CODES: dict[type[Exception], ExitCode] = {
     IndexLockedError: ExitCode.LOCKED,
     IndexUnavailableError: ExitCode.UNREACHABLE,
     RetrievalError: ExitCode.FAILED,
+    TurnRefusedError: ExitCode.FAILED,
 }
 
 
@@ -107,8 +109,16 @@ def load(ctx: typer.Context, flags: Mapping[str, JsonValue] | None = None) -> Lo
 
 
 def settings_of(ctx: typer.Context, flags: Mapping[str, JsonValue] | None = None) -> Settings:
-    """The settings of this invocation, such as `settings_of(ctx, {"server.port": port})`."""
-    return load(ctx, flags).settings
+    """The settings of this invocation, such as `settings_of(ctx, {"server.port": port})`.
+
+    Raises ConfigurationError (exit 3), also where something is not in the region that is set.
+    """
+    settings = load(ctx, flags).settings
+    if settings.region is not None:
+        from embark.region_parts import check_regions  # noqa: PLC0415  # paid by who sets one
+
+        check_regions(settings)
+    return settings
 
 
 def _log_to_stderr(level: str) -> None:

@@ -13,10 +13,12 @@ from typing import Annotated, NamedTuple, TextIO
 
 import typer
 
+from embark.cli.books import reading
 from embark.cli.output import ExitCode, emit, fail, note, out, settings_of
 from embark.layers import ConfigurationError, UnreachableError
 from embark.receipts_parts import open_receipts, open_ring
 from embark.settings import Settings
+from guardrails.audit import What
 from tools.journal import JournalUnavailableError, Receipt
 from tools.receipts.export import dump, export
 from tools.receipts.keys import KeyRingError
@@ -146,8 +148,10 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Announce a new signing key; old receipts stay verifiable."""
-    ring = open_ring(settings_of(ctx))
-    with _reported():
+    settings = settings_of(ctx)
+    ring = open_ring(settings)
+    with _reported(), reading(settings, "receipts rotate") as reader:
+        asyncio.run(reader.note(What.KEY_CHANGE))
         key = ring.rotate(datetime.now(UTC), timedelta(hours=overlap_hours))
     signs_from = key.signs_from.isoformat(timespec="seconds")
     if as_json:
@@ -171,13 +175,18 @@ def _reported() -> Iterator[None]:
 
 
 async def _listed(settings: Settings, after: int, limit: int) -> tuple[Receipt, ...]:
+    with reading(settings, "receipts list") as reader:
+        await reader.note(What.READ_RECEIPTS_OF_OTHER)
     async with open_receipts(settings) as receipts:
         return await receipts.journal.receipts(settings.tenant, after=after, limit=limit)
 
 
 async def _one(settings: Settings, receipt_id: str) -> Shown:
     async with open_receipts(settings) as receipts:
-        return await show(receipts.journal, settings.tenant, receipt_id)
+        shown = await show(receipts.journal, settings.tenant, receipt_id)
+    with reading(settings, "receipts show") as reader:
+        await reader.note(What.READ_RECEIPTS_OF_OTHER, shown.action.who.subject)
+    return shown
 
 
 class _Files(NamedTuple):
@@ -197,6 +206,8 @@ def _new(path: Path, mode: int = 0o644) -> TextIO:
 async def _exported(settings: Settings, files: _Files) -> Mapping[str, int]:
     """Lines by file."""
     tenant = settings.tenant
+    with reading(settings, "receipts export") as reader:
+        await reader.note(What.EXPORT_RECEIPTS)
     async with open_receipts(settings) as receipts:
         written = [(files.receipts, export(receipts.journal, receipts.checkpoints, tenant))]
         if files.journal is not None:

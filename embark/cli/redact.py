@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,9 @@ import typer
 
 from embark.cli.batch import Question, Record, opened, run_batch
 from embark.cli.output import emit, out, settings_of
-from embark.parts import make_redactor
+from embark.parts import make_redactor, open_library
+from embark.redaction_parts import open_redactor
+from embark.settings import Settings
 from guardrails import Redaction
 
 Redact = Callable[[str], Redaction]
@@ -34,16 +37,22 @@ def redact(
     """Mask personal data and secrets as <TYPE>; offsets count Unicode code points."""
     if (text is None) == (batch is None):
         raise typer.BadParameter("give a text, or --batch FILE")
-    redactor = make_redactor(settings_of(ctx))
-    mask = redactor.redact_document if document else redactor.redact
-    if batch is not None:
-        with opened(batch) as file:
-            raise typer.Exit(asyncio.run(run_batch(file, _masking(mask), AT_ONCE)))
-    redaction = mask(text or "")
+    with ExitStack() as closing:
+        mask = _mask(settings_of(ctx), document=document, closing=closing)
+        if batch is not None:
+            with opened(batch) as file:
+                raise typer.Exit(asyncio.run(run_batch(file, _masking(mask), AT_ONCE)))
+        redaction = mask(text or "")
     if as_json:
         emit(_document(redaction))
     else:
         out.print(redaction.text, markup=False)
+
+
+def _mask(settings: Settings, *, document: bool, closing: ExitStack) -> Redact:
+    if document:
+        return make_redactor(settings).redact_document
+    return open_redactor(settings, open_library(settings, closing), closing).redact
 
 
 def _masking(mask: Redact) -> Callable[[Question], Awaitable[Record]]:

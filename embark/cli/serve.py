@@ -8,16 +8,25 @@ import socket
 import webbrowser
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 import uvicorn
 from typing_extensions import override
 
-from api import Limits, Site, create_app, database_probe, encoder_probe, index_probe
+from api import Acts, Limits, Site, create_app, database_probe, encoder_probe, index_probe
 from embark import __version__
 from embark.cli.output import ExitCode, fail, note, out, settings_of
+from embark.event_parts import make_desk
+from embark.hook_parts import hearing
+from embark.onboarding_parts import guiding, noted
+from embark.periods import periods_of
+from embark.records import Tell
+from embark.retention_parts import letting_go
+from embark.rights import acts_of
 from embark.settings import Settings
+from embark.token_identity import open_admission
 from embark.wiring import Product, open_copilot
 from retrieval.types import Scope
 
@@ -33,6 +42,7 @@ def serve(
 ) -> None:
     """Serve the chat page and the API."""
     settings = settings_of(ctx, {"server.host": host, "server.port": port})
+    periods_of(settings)  # raises before anything is opened
     listener = listening_on(settings)
     asyncio.run(run_server(settings, listener, open_page=open_page))
 
@@ -52,13 +62,22 @@ async def run_server(
         if open_page:
             webbrowser.open(address)
 
-    async with open_copilot(settings, keep=True) as product, at_work(product):
+    async with (
+        open_copilot(settings, keep=True) as product,
+        at_work(product),
+        acts_of(settings, product) as acts,
+        open_admission(settings) as admission,
+        letting_go(settings, product),
+        hearing(settings, product.hands, acts, admission) as heard,
+        guiding(product.onboarding, settings),
+    ):
         app = create_app(
             product.copilot,
             product.finder.library,
             site(settings, product),
             limits(settings),
-            product.hands.acts if product.hands else None,
+            guided(settings, product, heard),
+            admission,
         )
         config = uvicorn.Config(
             app,
@@ -73,11 +92,31 @@ async def run_server(
 @asynccontextmanager
 async def at_work(product: Product) -> AsyncIterator[None]:
     """The worker of actions beside the block, where this product acts."""
-    if product.hands is None:
+    hands, records = product.hands, product.records
+    if hands is None:
         yield
         return
-    async with product.hands.at_work(product.copilot.notify):
+    tell: Tell = product.copilot.notify
+    if records is not None:
+        tell = records.telling(hands.journal, tell)
+    if product.onboarding is not None:
+        tell = noted(product.onboarding, hands.journal, tell)
+    async with hands.at_work(tell):
         yield
+
+
+def guided(settings: Settings, product: Product, acts: Acts | None) -> Acts | None:
+    """With what onboarding shows, hears and is told. Raises ConfigurationError."""
+    onboarding, known = product.onboarding, acts or Acts()
+    if onboarding is None:
+        return acts
+    return replace(
+        known,
+        guide=onboarding.guidance,
+        profiles=onboarding.engine.profiles,
+        messages=onboarding.messages,
+        events=make_desk(settings, onboarding.events, known.identify),
+    )
 
 
 def site(settings: Settings, product: Product) -> Site:

@@ -8,6 +8,7 @@ import pytest
 
 from embark.cli import doctor
 from tests.embark.project import run
+from tests.postgres import POSTGRES, own_schema
 
 
 def checks(*args: str) -> dict[str, dict[str, str | None]]:
@@ -18,7 +19,7 @@ def checks(*args: str) -> dict[str, dict[str, str | None]]:
 
 
 def test_a_healthy_installation_is_green(indexed: Path) -> None:
-    found = checks("--set", "server.port=0")
+    found = checks("--set", "server.port=0", "--set", "redaction.engine=names")
     assert {check["state"] for check in found.values()} == {"ok"}, found
 
 
@@ -53,6 +54,23 @@ def test_a_model_that_does_not_answer(project: Path) -> None:
 def test_a_key_file_that_is_missing(project: Path) -> None:
     model = 'model={"base_url": "http://127.0.0.1:1", "name": "m", "api_key_file": "none"}'
     assert "key file" in str(checks("--set", model)["model"]["detail"])
+
+
+def test_a_database_that_does_not_answer_is_red(project: Path) -> None:
+    url = "postgresql+psycopg://nobody@127.0.0.1:9/none"
+    found = checks("--set", f"actions.url={url}")["databases"]
+    assert found["state"] == "red"
+    assert "actions" in str(found["detail"])
+
+
+def test_a_role_above_row_security_is_named(project: Path) -> None:
+    with own_schema() as (url, _schema):
+        assert checks("--set", f"database.url={url}")["databases"]["state"] == "ok"
+    found = checks("--set", f"actions.url={POSTGRES}")["databases"]
+    assert (found["state"], found["hint"]) == (
+        "warning",
+        "use a role without SUPERUSER and BYPASSRLS",
+    )
 
 
 def test_a_port_in_use_is_a_warning(project: Path) -> None:
@@ -99,3 +117,11 @@ def test_visitors_who_can_see_nothing_are_a_warning(project: Path) -> None:
     granted = checks("--set", 'server.viewer={"locale": ["en"]}')["visitors"]
     assert granted["state"] == "ok"
     assert granted["detail"] == "they may see 3 of 4 chunks"
+
+
+def test_whether_names_are_masked_is_said(project: Path) -> None:
+    assert project.is_dir()
+    assert checks()["names"]["state"] == "warning"
+    found = checks("--set", "redaction.engine=names")["names"]
+    assert found["state"] == "ok"
+    assert "names-" in str(found["detail"])

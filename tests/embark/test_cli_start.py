@@ -33,6 +33,7 @@ def test_help_imports_nothing_heavy_and_lists_every_verb() -> None:
         assert f" {verb} " in done.stdout
 
 
+@pytest.mark.alone
 def test_help_is_quick() -> None:
     """0.4 s is the aim on an idle machine; the best of five, against what Python itself needs."""
     best = min(_seconds("import embark.cli as c\ntry: c.app(['--help'])\nexcept SystemExit: 0"))

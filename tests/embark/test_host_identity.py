@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Header
+from fastapi import FastAPI, Header, Request
 from fastapi.responses import JSONResponse
 
 from api import IdentityUnavailableError
-from embark.host_identity import CACHED_S, Host, HostIdentity, WhoAmI
+from embark.host_identity import CACHED_S, Host, HostIdentity, WhoAmI, host_client
 from tests.api.serving import serving
 from tools.credentials import MemoryCredentials
 from tools.types import Principal
@@ -114,9 +117,69 @@ async def test_a_host_in_trouble_is_an_outage_and_nobody_is_signed_out(door: Doo
         await gone("good")
 
 
+async def test_a_connection_that_the_host_has_closed_is_opened_anew() -> None:
+    answered = 0
+    handlers: list[asyncio.Task[None] | None] = []
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answers one request, promises to keep the connection, and closes it at the next."""
+        nonlocal answered
+        handlers.append(asyncio.current_task())
+        body = json.dumps(ANA).encode()
+        head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n"
+        with suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(head.encode() + body)
+            answered += 1
+            await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/me"
+    async with server, httpx.AsyncClient() as client:
+        credentials = MemoryCredentials(lambda: NOW)
+        identify = HostIdentity(Host("t", "harbor", WhoAmI(url)), client, credentials, lambda: 0.0)
+        for token in ("one", "two"):
+            assert await identify(token) is not None
+        await client.aclose()
+        await asyncio.gather(*filter(None, handlers))
+    assert answered == 2
+
+
 @pytest.mark.parametrize("when", ["", "yesterday", "2026-05-04T12:00:00", None, 7])
 async def test_a_sign_in_that_cannot_be_read_is_too_long_ago(door: Door, when: Any) -> None:
     door.product.body = {**ANA, "auth_time": when}
     actor = await door.identify("good")
     assert actor is not None
     assert actor.auth_time is None
+
+
+async def test_what_the_host_sets_for_one_person_is_not_sent_for_the_next() -> None:
+    seen: list[dict[str, str]] = []
+    app = FastAPI()
+
+    @app.get("/v1/me")
+    async def me(request: Request) -> JSONResponse:
+        seen.append(dict(request.cookies))
+        answer = JSONResponse(ANA)
+        answer.set_cookie("session", request.headers["authorization"].removeprefix("Bearer "))
+        return answer
+
+    async with serving(app) as client, host_client() as shared:
+        whoami = WhoAmI(str(client.base_url.join("/v1/me")))
+        credentials = MemoryCredentials(lambda: NOW)
+        identify = HostIdentity(Host("t", "harbor", whoami), shared, credentials, lambda: 0.0)
+        for token in ("ana", "bo", "ana2"):
+            assert await identify(token) is not None
+    assert seen == [{}, {}, {}]
+
+
+async def test_a_person_who_is_forgotten_is_asked_for_anew(door: Door) -> None:
+    assert await door.identify("good") is not None
+    assert door.identify.known("t", "usr_1") == 1
+    assert door.identify.forget("t", "usr_2") == 0
+    assert door.identify.forget("t", "usr_1") == 1
+    assert door.identify.known("t", "usr_1") == 0
+    assert await door.identify("good") is not None
+    assert door.product.asked == 2

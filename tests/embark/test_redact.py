@@ -17,12 +17,29 @@ MASKED = "\N{PARTY POPPER} Jörg: <EMAIL_ADDRESS>, Karte <CREDIT_CARD>"
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EMBARK_REDACTION__ENGINE", "patterns")
     return CliRunner()
 
 
 def test_a_text_is_masked(runner: CliRunner) -> None:
     ran = runner.invoke(app, ["redact", PLAIN])
     assert (ran.exit_code, ran.stdout) == (0, MASKED + "\n")
+
+
+def test_names_are_masked_by_default_and_product_terms_are_not(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EMBARK_REDACTION__ENGINE")
+    ran = runner.invoke(app, ["redact", "I am Maria Silva. How do I connect Stripe?"])
+    assert (ran.exit_code, ran.stdout) == (0, "I am <PERSON>. How do I connect Stripe?\n")
+
+
+def test_an_entity_that_the_policy_refuses_is_said_and_not_quoted(runner: CliRunner) -> None:
+    refusing = ["--set", "redaction.entities.CREDIT_CARD=refuse", "redact", PLAIN]
+    ran = runner.invoke(app, refusing)
+    assert ran.exit_code == 1
+    assert "CREDIT_CARD" in ran.stderr
+    assert "4929" not in ran.stderr + ran.stdout
 
 
 def test_json_has_spans_of_the_original(runner: CliRunner) -> None:
