@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,21 @@ class Harbor:
     base_url: str
     session: dict[str, Any]
     client: httpx.Client = field(repr=False)
+    process: subprocess.Popen[bytes] = field(repr=False)
 
     @property
     def port(self) -> int:
         return int(self.base_url.rpartition(":")[2])
+
+    def kill(self) -> None:
+        """As `kill -9` does; nothing is tidied up."""
+        self.process.kill()
+        self.process.wait(timeout=10)
+
+    def ahead(self, **by: float) -> None:
+        """Harbor's clock runs ahead from now on, by so many hours, minutes or days."""
+        body = {"ahead_s": timedelta(**by).total_seconds()}
+        self.client.put("/_sandbox/clock", json=body).raise_for_status()
 
     def reset(self) -> None:
         """Everything away; fresh tokens."""
@@ -40,6 +52,12 @@ class Harbor:
         token = self.session["tokens"][role]
         headers = {"authorization": f"Bearer {token}", **more.pop("headers", {})}
         return self.client.request(method, path, headers=headers, **more)
+
+    def sign_in(self, role: str = "owner") -> None:
+        """A new token, such as after the clock was set ahead."""
+        body = {"email": self.session["emails"][role], "password": self.session["password"]}
+        made = self.client.post("/v1/tokens", json=body).raise_for_status()
+        self.session["tokens"][role] = made.json()["token"]
 
     def fault(self, operation: str, kind: str, **more: Any) -> None:
         body = {"operation_id": operation, "fault": kind, **more}
@@ -59,10 +77,10 @@ class Harbor:
 
 
 @contextmanager
-def running_harbor(folder: Path) -> Iterator[Harbor]:
+def running_harbor(folder: Path, *flags: str) -> Iterator[Harbor]:
     """Until the block ends; its data lies in `folder`."""
     command = [sys.executable, "-m", "harbor", "--data", str(folder), "--port", "0",
-               "--sandbox", "--seed-demo"]  # fmt: skip
+               "--sandbox", "--seed-demo", *flags]  # fmt: skip
     path = os.pathsep.join(p for p in (str(ROOT / "examples" / "harbor"),
                                        os.environ.get("PYTHONPATH", "")) if p)  # fmt: skip
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
@@ -70,7 +88,7 @@ def running_harbor(folder: Path) -> Iterator[Harbor]:
         session = _ready(process, folder / "demo.json")
         with httpx.Client(base_url=session["base_url"], timeout=20) as client:
             _answers(client)
-            yield Harbor(session["base_url"], session, client)
+            yield Harbor(session["base_url"], session, client, process)
     finally:
         process.terminate()
         process.wait(timeout=10)

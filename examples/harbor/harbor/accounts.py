@@ -1,4 +1,4 @@
-"""Sign-up, sign-in, user tokens, who am I, the workspace and its billing."""
+"""Sign-up, sign-in, user tokens, who am I, the workspace and its log."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import secrets
 from datetime import timedelta
 from typing import Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from harbor import telling
 from harbor.context import NOWHERE, Ctx, Here, hashed, page
-from harbor.facts import PAID_ROLES, PERMISSIONS, PLANS
+from harbor.facts import PERMISSIONS
 from harbor.operations import body_of, operation
 from harbor.problems import Problem
+from harbor.requirements import mfa_due, needs_sso
+from harbor.second_factor import is_trusted, refused, trust
 from harbor.store import Object, Taken, Tx
 
 routes = APIRouter(tags=["Accounts"])
@@ -24,12 +27,23 @@ ROUNDS = 600_000 // 20  # a sandbox: sign-ins are many and nobody's
 LOWEST = 12
 
 
-class SignIn(BaseModel):
+class Login(BaseModel):
     email: str = Field(examples=["ada@brightline.example"])
     password: str
 
 
-class SignUp(SignIn):
+class Person(Login):
+    code: str | None = Field(
+        default=None, max_length=20,
+        description="Six digits of the authenticator app, or a recovery code",
+    )  # fmt: skip
+
+
+class SignIn(Person):
+    trust_device: bool = Field(default=False, description="Ask for no code here for 30 days")
+
+
+class SignUp(Login):
     name: str = Field(min_length=1, max_length=100)
     workspace: str = Field(min_length=1, max_length=100)
 
@@ -38,12 +52,6 @@ class WorkspaceChange(BaseModel):
     name: str | None = Field(default=None, min_length=1, max_length=100)
     release_channel: Literal["standard", "extended"] | None = None
     editors_can_invite: bool | None = None
-
-
-class PlanChange(BaseModel):
-    plan: Literal["free", "team", "growth", "enterprise"]
-    interval: Literal["monthly", "yearly"] = "monthly"
-    dry_run: bool = False
 
 
 def password_hash(password: str, salt: str) -> str:
@@ -70,7 +78,23 @@ def make_token(tx: Tx, member: Object, kind: str, lasts: timedelta) -> str:
     return secret
 
 
-def signed_in(ctx: Ctx, body: SignIn) -> Object:
+def end_sessions(tx: Tx, member_id: str) -> None:
+    """Sessions of the pages, and tokens that act for this person."""
+    for token in tx.all(NOWHERE, "token"):
+        if token.get("member") == member_id:
+            tx.delete(token)
+
+
+def _enter(ctx: Ctx, body: Person) -> Response | None:
+    """Makes the caller this person, unless there is a refusal to answer."""
+    member = _with_password(ctx, body)
+    ctx.workspace, ctx.member = ctx.tx.find(NOWHERE, "workspace", member.workspace), member
+    if needs_sso(ctx):
+        raise Problem("forbidden", "this workspace requires single sign-on")
+    return None if is_trusted(ctx) else refused(ctx, body.code)
+
+
+def _with_password(ctx: Ctx, body: Person) -> Object:
     """The member of this address and password, whatever workspace it is in."""
     for login in ctx.tx.all(NOWHERE, "login"):
         if login["email"] != body.email.lower():
@@ -78,7 +102,7 @@ def signed_in(ctx: Ctx, body: SignIn) -> Object:
         given = password_hash(body.password, login["salt"])
         if hmac.compare_digest(given, login["hash"]):
             member = ctx.tx.find(login["workspace"], "member", login["member"])
-            if member is not None:
+            if member is not None and member.get("active", True):
                 return member
     raise Problem("unauthenticated", "the address or the password is wrong")
 
@@ -109,23 +133,33 @@ async def sign_up(body: SignUp, ctx: Here) -> dict[str, Any]:
     except Taken as failure:
         raise Problem("conflict", "there is such an account already") from failure
     make_login(ctx.tx, owner, body.password)
+    ctx.workspace, ctx.member = ws, owner
+    ctx.track("Signed Up", plan=ws["plan"])
+    visitor = ctx.request.cookies.get(telling.VISITOR)
+    telling.identify(ctx.tx, owner, ws["plan"], invited=False, visitor=visitor)
+    telling.group(ctx.tx, ws, owner.id)
     return {"workspace_id": ws.id, "user_id": owner.id}
 
 
-@operation(routes, "POST /v1/sign-in", id="sign_in", public=True)
-async def sign_in(body: SignIn, ctx: Here) -> dict[str, Any]:
-    """A session for the pages, as a cookie."""
-    member = signed_in(ctx, body)
-    secret = make_token(ctx.tx, member, "session", SESSION)
-    cookie = f"harbor_session={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age=1209600"
-    ctx.request.state.headers["set-cookie"] = cookie
-    return {"user_id": member.id}
+@operation(routes, "POST /v1/sign-in", id="sign_in", public=True,
+           fails=("HBR-611", "HBR-612"))  # fmt: skip
+async def sign_in(body: SignIn, ctx: Here) -> Any:
+    """A session for the pages, as a cookie. Who has a second factor sends its `code` too."""
+    if refusal := _enter(ctx, body):
+        return refusal
+    ctx.cookie("harbor_session", make_token(ctx.tx, ctx.me, "session", SESSION), SESSION)
+    if body.trust_device:
+        trust(ctx)
+    ctx.track("Signed In", role=ctx.role, plan=ctx.plan.name)
+    telling.identify(ctx.tx, ctx.me, ctx.plan.name)
+    return {"user_id": ctx.me.id}
 
 
-@operation(routes, "POST /v1/tokens", id="create_user_token", status=201, public=True)
-async def create_user_token(body: SignIn, ctx: Here) -> dict[str, Any]:
+@operation(routes, "POST /v1/tokens", id="create_user_token", status=201, public=True,
+           fails=("HBR-611", "HBR-612"))  # fmt: skip
+async def create_user_token(body: Person, ctx: Here) -> Any:
     """A token with which another program acts with this user's own rights, for 12 hours."""
-    return {"token": make_token(ctx.tx, signed_in(ctx, body), "user", TOKEN)}
+    return _enter(ctx, body) or {"token": make_token(ctx.tx, ctx.me, "user", TOKEN)}
 
 
 @operation(routes, "POST /v1/me/token", id="create_my_token", status=201)
@@ -134,10 +168,10 @@ async def create_my_token(ctx: Here) -> dict[str, Any]:
     return {"token": make_token(ctx.tx, ctx.me, "user", TOKEN)}
 
 
-@operation(routes, "GET /v1/me", id="get_me")
+@operation(routes, "GET /v1/me", id="get_me", before_mfa=True)
 async def get_me(ctx: Here) -> dict[str, Any]:
     """Who the token belongs to, and what this person may do."""
-    member = ctx.me
+    member, due = ctx.me, mfa_due(ctx)
     return {
         "id": member.id,
         "email": member["email"],
@@ -149,6 +183,7 @@ async def get_me(ctx: Here) -> dict[str, Any]:
         "permissions": sorted(PERMISSIONS[member["role"]]),
         "auth_time": ctx.auth_time,
         "mfa": member["mfa"]["enrolled"],
+        "mfa_due": due.isoformat() if due else None,
     }
 
 
@@ -171,53 +206,7 @@ async def update_workspace(body: WorkspaceChange, ctx: Here) -> dict[str, Any]:
     return ctx.shown(changed, body_of(changed))
 
 
-# --- billing ------------------------------------------------------------------------------------
-
-
-def seats(ctx: Ctx) -> int:
-    """Paid seats in use: members, and pending invites with a paid role."""
-    members = sum(m["role"] in PAID_ROLES for m in ctx.tx.all(ctx.ws, "member"))
-    invites = ctx.tx.all(ctx.ws, "invite")
-    return members + sum(i["state"] == "pending" and i["role"] in PAID_ROLES for i in invites)
-
-
-@operation(routes, "GET /v1/billing", id="get_billing", permission="billing.view",
-           scope="billing:read")  # fmt: skip
-async def get_billing(ctx: Here) -> dict[str, Any]:
-    month = ctx.tx.stamp[:7]
-    used = ctx.tx.db.execute(
-        "SELECT count(*) FROM event WHERE workspace=? AND sample=0", (ctx.ws,)
-    ).fetchone()[0]
-    body = {
-        "plan": ctx.here["plan"], "interval": ctx.here["interval"], "trial": ctx.here["trial"],
-        "month": month, "paid_seats": seats(ctx), "seat_limit": ctx.plan.seats,
-        "events_used": used, "event_limit": ctx.plan.events,
-        "seat_price": ctx.plan.price[ctx.here["interval"] == "yearly"],
-        "invoices": ctx.here.get("invoices", []),
-    }  # fmt: skip
-    return ctx.shown(ctx.here, body)
-
-
-@operation(routes, "PUT /v1/billing/plan", id="change_plan", permission="billing.manage")
-async def change_plan(body: PlanChange, ctx: Here) -> dict[str, Any]:
-    """Upgrades hold at once and are charged per remaining day; downgrades at the period's end."""
-    old, new = PLANS[ctx.here["plan"]], PLANS[body.plan]
-    order = list(PLANS)
-    up = order.index(new.name) >= order.index(old.name)
-    left = max(30 - ctx.tx.now.day, 0)
-    price = new.price[body.interval == "yearly"] - (0 if ctx.here["trial"] else old.price[0])
-    due = max(price, 0) * seats(ctx) * left // 30 if up else 0
-    preview = {"plan": body.plan, "interval": body.interval, "due_now": due,
-               "effective": "now" if up else "end_of_period"}  # fmt: skip
-    if body.dry_run:
-        return {**preview, "dry_run": True}
-    if up:
-        ctx.tx.save(ctx.here, plan=body.plan, interval=body.interval, trial=False)
-    else:
-        ctx.tx.save(ctx.here, next_plan=body.plan, interval=body.interval)
-    ctx.audit("billing.plan_changed", body.plan)
-    ctx.effect(body.plan)
-    return preview
+# --- the log ---------------------------------------------------------------------------------
 
 
 @operation(routes, "GET /v1/audit-events", id="list_audit_events", permission="audit.view",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from harbor import checks
+from harbor.anomaly import Direction, Sensitivity
 from harbor.context import Ctx, Here, page
 from harbor.dashboards import Tile, data_of, make_dashboard
 from harbor.metrics import METRICS
@@ -16,10 +18,13 @@ from harbor.problems import Problem
 from harbor.store import Object
 
 routes = APIRouter(tags=["Alerts and kits"])
+job = checks.job
 MANAGE = "alerts.manage"
 WRITE = "alerts:write"
 MUTE_DAYS = 30
 UNDO_DAYS = 7
+Severity = Literal["normal", "critical"]
+Cooldown = Annotated[int, Field(ge=15, le=7 * 24 * 60)]
 Kit = Literal["ecommerce", "fintech", "healthcare", "b2b-saas"]
 
 
@@ -28,7 +33,21 @@ class NewAlert(BaseModel):
     metric_id: str = Field(pattern=r"^met_", examples=["met_wau"])
     condition: Literal["above", "below", "change_percent"]
     threshold: int
-    severity: Literal["normal", "critical"] = "normal"
+    severity: Severity = "normal"
+    cooldown_minutes: Cooldown | None = Field(
+        default=None, description="Least time between two messages; 60 where it is left out"
+    )
+
+
+class NewAnomalyAlert(BaseModel):
+    name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    metric_id: Literal["met_dau", "met_events"]
+    direction: Direction = "both"
+    sensitivity: Sensitivity = "medium"
+    period: Literal["hour", "day"] = "hour"
+    excluded_dates: list[date] = Field(default_factory=list, max_length=60)
+    severity: Severity = "normal"
+    cooldown_minutes: Cooldown | None = None
 
 
 class AlertChange(BaseModel):
@@ -58,13 +77,16 @@ def make_alert(ctx: Ctx, body: dict[str, Any]) -> Object:
 
 
 def shown(ctx: Ctx, alert: Object) -> dict[str, Any]:
-    """With its state, computed now."""
-    value = data_of(ctx).value(_metric(alert["metric_id"]))
-    fired = {"above": value > alert["threshold"], "below": value < alert["threshold"]}
-    muted = alert["muted_until"]
-    quiet = muted is not None and datetime.fromisoformat(muted) > ctx.tx.now
-    firing = fired.get(alert["condition"], False)
-    return body_of(alert, value=value, state="muted" if quiet else "fired" if firing else "normal")
+    """With its figure now. It has fired as soon as that is outside; the checks resolve it."""
+    found = checks.read(data_of(ctx), alert)
+    last = checks.watch(ctx.tx, alert.id)
+    state = last["state"] if last else "normal"
+    if found.outside is not False:
+        state = "fired" if found.outside else "learning"
+    if checks.is_muted(ctx.tx, alert):
+        state = "muted"
+    return body_of(alert, value=found.value, state=state,
+                   checked_at=last["checked"] if last else None)  # fmt: skip
 
 
 @operation(routes, "GET /v1/alerts", id="list_alerts", permission="alerts.subscribe")
@@ -83,10 +105,34 @@ async def get_alert(alert_id: str, ctx: Here) -> dict[str, Any]:
 async def create_alert(body: NewAlert, ctx: Here) -> dict[str, Any]:
     _metric(body.metric_id)
     name = body.name or f"{METRICS[body.metric_id][1]} {body.condition} {body.threshold}"
-    made = make_alert(ctx, {**body.model_dump(), "name": name})
-    ctx.track("Alert Created")
+    return _created(ctx, {**body.model_dump(exclude_none=True), "name": name})
+
+
+def _created(ctx: Ctx, body: dict[str, Any]) -> dict[str, Any]:
+    made = make_alert(ctx, body)
+    ctx.track("Alert Created", condition=body["condition"])
     ctx.effect(made.id)
     return ctx.shown(made, shown(ctx, made))
+
+
+@operation(routes, "POST /v1/alerts/anomaly", id="create_anomaly_alert", status=201,
+           permission=MANAGE, scope=WRITE, feature="anomaly", idempotent=True,
+           fails=("HBR-901",))  # fmt: skip
+async def create_anomaly_alert(body: NewAnomalyAlert, ctx: Here) -> dict[str, Any]:
+    """Learns from 28 days what is usual for the hour of the week, or for the weekday."""
+    name = body.name or f"{METRICS[body.metric_id][1]} unusual"
+    fixed = {"name": name, "condition": "anomaly", "threshold": None}
+    return _created(ctx, {**body.model_dump(mode="json", exclude_none=True), **fixed})
+
+
+@operation(routes, "GET /v1/alerts/{alert_id}/history", id="list_alert_history",
+           permission="alerts.subscribe")  # fmt: skip
+async def list_alert_history(
+    alert_id: str, ctx: Here, limit: int = 50, cursor: str | None = None
+) -> dict[str, Any]:
+    """When it fired and was resolved, and whether anybody was told; newest first."""
+    ctx.get("alert", alert_id)
+    return page(checks.history(ctx.tx, alert_id), limit, cursor)
 
 
 async def _saved(ctx: Ctx, alert_id: str, *, strict: bool, **changes: Any) -> dict[str, Any]:
@@ -98,6 +144,9 @@ async def _saved(ctx: Ctx, alert_id: str, *, strict: bool, **changes: Any) -> di
 @operation(routes, "PATCH /v1/alerts/{alert_id}", id="update_alert", permission=MANAGE,
            scope=WRITE, fails=("HBR-701", "HBR-705"))  # fmt: skip
 async def update_alert(alert_id: str, body: AlertChange, ctx: Here) -> dict[str, Any]:
+    if body.threshold is not None and ctx.get("alert", alert_id)["condition"] == "anomaly":
+        raise Problem("invalid", "threshold: an anomaly alert has none")
+    checks.soon(ctx.tx, alert_id)
     return await _saved(ctx, alert_id, strict=True, **body.model_dump(exclude_none=True))
 
 
@@ -105,6 +154,7 @@ async def update_alert(alert_id: str, body: AlertChange, ctx: Here) -> dict[str,
            permission=MANAGE, scope=WRITE, fails=("HBR-701", "HBR-705"))  # fmt: skip
 async def delete_alert(alert_id: str, ctx: Here) -> None:
     ctx.tx.delete(ctx.changeable("alert", alert_id))
+    checks.forget(ctx.tx, alert_id)
     ctx.effect(alert_id)
 
 
@@ -151,9 +201,12 @@ KITS: dict[str, dict[str, Any]] = {
 
 
 @operation(routes, "GET /v1/kits", id="list_kits", permission="dashboards.view")
-async def list_kits(ctx: Here) -> dict[str, Any]:
-    items = [{"id": n, "name": n, "dashboards": list(kit["dashboards"]),
-              "alerts": [alert[0] for alert in kit["alerts"]]} for n, kit in KITS.items()]  # fmt: skip
+async def list_kits() -> dict[str, Any]:
+    items = [
+        {"id": name, "name": name, "dashboards": list(kit["dashboards"]),
+         "alerts": [alert[0] for alert in kit["alerts"]]}
+        for name, kit in KITS.items()
+    ]  # fmt: skip
     return {"items": items, "next_cursor": None}
 
 
@@ -170,8 +223,11 @@ async def apply_kit(name: Kit, ctx: Here, body: ApplyKit | None = None) -> dict[
     if body is not None and body.dry_run:
         return {"id": None, "name": name, "dry_run": True, "dashboards": list(kit["dashboards"])}
     taken = {d["name"] for d in ctx.tx.all(ctx.ws, "dashboard") if not d["deleted_at"]}
-    tiles = [Tile(kind="number", title="Weekly active users", query="wau", why="Part of the kit."),
-             Tile(kind="bar", title="Top events", query="top_events", why="Part of the kit.")]  # fmt: skip
+    why = "Part of the kit."
+    tiles = [
+        Tile(kind="number", title="Weekly active users", query="wau", why=why),
+        Tile(kind="bar", title="Top events", query="top_events", why=why),
+    ]
     dashboards = [
         make_dashboard(ctx, f"{n} (kit)" if n in taken else n, [t.model_dump() for t in tiles])
         for n in kit["dashboards"]
@@ -205,6 +261,8 @@ async def remove_kit(kit_id: str, ctx: Here) -> dict[str, Any]:
                 kept.append(id)
             elif found is not None:
                 ctx.tx.delete(found)
+                checks.forget(ctx.tx, id)
     ctx.tx.delete(kit)
+    ctx.track("Kit Removed", kit=kit["name"])
     ctx.effect(kit_id)
     return {"id": kit_id, "kept": kept}

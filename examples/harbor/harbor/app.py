@@ -21,6 +21,7 @@ from harbor.faults import Faulty, Switches
 from harbor.operations import problem_response
 from harbor.outbox import deliver
 from harbor.problems import Problem
+from harbor.rates import Rates
 from harbor.routers import ROUTERS, SANDBOX
 from harbor.store import Store
 
@@ -46,6 +47,7 @@ def create_app(file: Path | str, config: Config) -> ASGIApp:
     app = FastAPI(title="Harbor", version="2026.2", summary=ABOUT, lifespan=lifespan,
                   docs_url=None, redoc_url=None, openapi_url="/openapi.json")  # fmt: skip
     app.state.config, app.state.store, app.state.lock = config, store, asyncio.Lock()
+    app.state.rates = Rates()
     app.state.switches, app.state.jobs, app.state.dns = Switches(), [], {}
     app.state.imports, app.state.source_limit = asyncio.Event(), 0
     for module in ROUTERS + (SANDBOX if config.sandbox else ()):
@@ -68,16 +70,16 @@ def _operations() -> list[APIRoute]:
 
 
 def _problems(app: FastAPI) -> None:
-    async def known(_request: Request, failure: Exception) -> Response:
+    async def known(request: Request, failure: Exception) -> Response:
         assert isinstance(failure, Problem)
-        return problem_response(failure)
+        return _refusal(request, failure)
 
-    async def invalid(_request: Request, failure: Exception) -> Response:
+    async def invalid(request: Request, failure: Exception) -> Response:
         assert isinstance(failure, RequestValidationError)
         said = [{"pointer": "/" + "/".join(map(str, e["loc"][1:])), "detail": e["msg"]}
                 for e in failure.errors()]  # fmt: skip
         detail = "; ".join(f"{e['pointer']}: {e['detail']}" for e in said)
-        return problem_response(Problem("invalid", detail, errors=said))
+        return _refusal(request, Problem("invalid", detail, errors=said))
 
     async def http(_request: Request, failure: Exception) -> Response:
         assert isinstance(failure, HTTPException)
@@ -85,6 +87,11 @@ def _problems(app: FastAPI) -> None:
         problem = Problem(known_codes.get(failure.status_code, "invalid"), str(failure.detail))
         problem.status = problem.body["status"] = failure.status_code
         return problem_response(problem)
+
+    def _refusal(request: Request, problem: Problem) -> Response:
+        answer = problem_response(problem)
+        answer.headers.update(getattr(request.state, "rate", {}))
+        return answer
 
     app.add_exception_handler(Problem, known)
     app.add_exception_handler(RequestValidationError, invalid)

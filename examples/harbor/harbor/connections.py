@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import base64
-import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from cryptography.fernet import Fernet
 from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.requests import Request
 from pydantic import BaseModel, Field
 
-from harbor.context import Ctx, Here, page
+from harbor import schedules
+from harbor.context import Ctx, Here, page, transaction
 from harbor.operations import body_of, open_context, operation
 from harbor.problems import Problem
 from harbor.reading import CsvSource, HubspotSource, PostgresSource, Source, StripeSource
+from harbor.sealing import seal, unseal
 from harbor.store import Object
 
 routes = APIRouter(tags=["Connections"])
@@ -23,7 +25,6 @@ MANAGE = "connections.manage"
 WRITE = "connections:write"
 Kind = Literal["postgresql", "stripe", "hubspot", "webhook"]
 Every = Literal["5m", "15m", "30m", "1h", "6h", "12h", "24h"]
-MINUTES = {"5m": 5, "15m": 15, "30m": 30, "1h": 60, "6h": 360, "12h": 720, "24h": 1440}
 FIELDS: dict[str, list[str]] = {
     "csv": ["file", "delimiter"],
     "postgresql": ["host", "port", "database", "schema", "username", "password", "ssl_mode"],
@@ -80,12 +81,6 @@ class Schedule(BaseModel):
     skip_weekends: bool = False
 
 
-def _key(ctx: Ctx) -> Fernet:
-    """Credentials at rest: a key per workspace."""
-    seed = hashlib.sha256(f"harbor-sandbox:{ctx.ws}".encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(seed))
-
-
 def _shown(found: Object) -> dict[str, Any]:
     body = body_of(found)
     del body["credentials"]
@@ -93,12 +88,12 @@ def _shown(found: Object) -> dict[str, Any]:
 
 
 def sealed(ctx: Ctx, credentials: dict[str, Any]) -> dict[str, str]:
-    return {n: _key(ctx).encrypt(v.encode()).decode() for n, v in credentials.items()}
+    return {name: seal(ctx.ws, value) for name, value in credentials.items()}
 
 
 def source_of(ctx: Ctx, connection: Object) -> Source:
     """The connector, ready to read."""
-    plain = {n: _key(ctx).decrypt(v).decode() for n, v in connection["credentials"].items()}
+    plain = {name: unseal(ctx.ws, value) for name, value in connection["credentials"].items()}
     base = ctx.config.base_url + "/_sources"
     match connection["kind"]:
         case "postgresql":
@@ -194,6 +189,7 @@ async def delete_connection(connection_id: str, ctx: Here, delete_data: bool = F
             "DELETE FROM event WHERE workspace=? AND connection_id=?", (ctx.ws, connection_id)
         )
     ctx.tx.delete(found)
+    schedules.forget(ctx.tx, connection_id)
     ctx.track("Connection Deleted", connector=found["kind"])
     ctx.effect(connection_id)
 
@@ -202,48 +198,54 @@ async def delete_connection(connection_id: str, ctx: Here, delete_data: bool = F
            permission=MANAGE, scope=WRITE, fails=("HBR-701", "HBR-705", "HBR-901"))  # fmt: skip
 async def set_connection_schedule(connection_id: str, body: Schedule, ctx: Here) -> dict[str, Any]:
     found = ctx.changeable("connection", connection_id)
-    if MINUTES[body.every] < ctx.plan.interval_min:
+    if schedules.MINUTES[body.every] < ctx.plan.interval_min:
         raise Problem("HBR-901", f"the shortest interval of {ctx.plan.name} is"
                       f" {ctx.plan.interval_min} minutes")  # fmt: skip
     if body.timezone not in available_timezones():
         raise Problem("invalid", f"timezone: {body.timezone} is no IANA time zone")
     changed = ctx.tx.save(found, schedule=body.model_dump())
+    if changed != found:
+        schedules.plan(ctx.tx, changed)
+    ctx.track("Connection Scheduled", connector=found["kind"], every=body.every)
     ctx.effect(f"{connection_id}:{body.every}:{body.at}:{body.timezone}:{body.skip_weekends}")
     return ctx.shown(changed, _shown(changed))
 
 
-async def _in_state(ctx: Ctx, connection_id: str, state: str) -> dict[str, Any]:
+def _used(ctx: Ctx, connection_id: str) -> Object:
+    """The connection, which is no draft any more."""
     found = ctx.changeable("connection", connection_id, strict=False)
     if found["state"] == "draft":
         raise Problem("conflict", "check the connection first")
+    return found
+
+
+def _in_state(ctx: Ctx, found: Object, state: str) -> Object:
     changed = ctx.tx.save(found, state=state)
-    ctx.effect(f"{connection_id}:{state}")
-    return ctx.shown(changed, _shown(changed))
+    ctx.effect(f"{found.id}:{state}")
+    return changed
 
 
 @operation(routes, "POST /v1/connections/{connection_id}/pause", id="pause_connection",
            permission=MANAGE, scope=WRITE)  # fmt: skip
 async def pause_connection(connection_id: str, ctx: Here) -> dict[str, Any]:
-    return await _in_state(ctx, connection_id, "paused")
-
-
-@operation(routes, "POST /v1/connections/{connection_id}/resume", id="resume_connection",
-           permission=MANAGE, scope=WRITE)  # fmt: skip
-async def resume_connection(connection_id: str, ctx: Here) -> dict[str, Any]:
-    return await _in_state(ctx, connection_id, "active")
+    changed = _in_state(ctx, _used(ctx, connection_id), "paused")
+    return ctx.shown(changed, _shown(changed))
 
 
 # --- talking to the source: outside the lock, which it must not hold ----------------------------
 
 
-async def _opened(request: Request, connection_id: str) -> tuple[Source, Object]:
+@asynccontextmanager
+async def _context(request: Request) -> AsyncIterator[Ctx]:
     app = request.app.state
-    async with app.lock:
-        with app.store.transaction(app.config.clock()) as tx:
-            ctx = open_context(request, app.config, app.store, tx, {"x-permission": MANAGE,
-                                                                    "x-scope": WRITE})  # fmt: skip
-            connection = ctx.get("connection", connection_id)
-            return source_of(ctx, connection), connection
+    async with transaction(request.app) as tx:
+        yield open_context(request, app.config, app.store, tx, {"x-permission": MANAGE,
+                                                                "x-scope": WRITE})  # fmt: skip
+
+
+async def _opened(request: Request, connection_id: str) -> Source:
+    async with _context(request) as ctx:
+        return source_of(ctx, ctx.get("connection", connection_id))
 
 
 @operation(routes, "POST /v1/connections/{connection_id}/check", id="check_connection",
@@ -252,35 +254,51 @@ async def _opened(request: Request, connection_id: str) -> tuple[Source, Object]
                   "HBR-211", "HBR-212", "HBR-301"))  # fmt: skip
 async def check_connection(connection_id: str, request: Request) -> dict[str, Any]:
     """Credential checks in their order; the first that fails is the answer."""
-    source, _connection = await _opened(request, connection_id)
+    source = await _opened(request, connection_id)
     failure: Problem | None = None
     warnings: list[str] = []
     try:
         warnings = await source.check()
     except Problem as refused:
         failure = refused
-    app = request.app.state
-    async with app.lock:
-        with app.store.transaction(app.config.clock()) as tx:
-            ctx = open_context(request, app.config, app.store, tx, {})
-            found = ctx.get("connection", connection_id)
-            state = found["state"]
-            if failure is None and state == "draft":
-                state = "checked"
-            changed = tx.save(found, state=state, warnings=warnings,
+    async with _context(request) as ctx:
+        found = ctx.get("connection", connection_id)
+        state = found["state"]
+        if failure is None and state == "draft":
+            state = "checked"
+        changed = ctx.tx.save(found, state=state, warnings=warnings,
                               last_check=failure.code if failure else "ok")  # fmt: skip
-            ctx.track("Connection Checked", connector=found["kind"],
-                      result=failure.code if failure else "ok")  # fmt: skip
+        if failure is None:
+            ctx.track("Connection Checked", connector=found["kind"], warnings=warnings)
+        else:
+            ctx.track("Connection Check Failed", connector=found["kind"],
+                      error_code=failure.code)  # fmt: skip
     if failure is not None:
         raise failure
     return ctx.shown(changed, {"ok": True, "state": state, "warnings": warnings})
+
+
+@operation(routes, "POST /v1/connections/{connection_id}/resume", id="resume_connection",
+           permission=MANAGE, scope=WRITE, unlocked=True,
+           fails=("HBR-101", "HBR-103", "HBR-201", "HBR-211", "HBR-301"))  # fmt: skip
+async def resume_connection(connection_id: str, request: Request) -> dict[str, Any]:
+    """Runs the check first; what was due during the pause is not made up for."""
+    async with _context(request) as ctx:
+        found = _used(ctx, connection_id)
+        source = source_of(ctx, found) if found["kind"] != "webhook" else None
+    if source is not None:
+        await source.check()
+    async with _context(request) as ctx:
+        changed = _in_state(ctx, _used(ctx, connection_id), "active")
+        schedules.plan(ctx.tx, changed)
+        return ctx.shown(changed, _shown(changed))
 
 
 @operation(routes, "POST /v1/connections/{connection_id}/discover", id="discover_connection",
            permission=MANAGE, scope=WRITE, unlocked=True, fails=("HBR-101", "HBR-103"))  # fmt: skip
 async def discover_connection(connection_id: str, request: Request) -> dict[str, Any]:
     """Tables with their columns and a guess of each type."""
-    source, _connection = await _opened(request, connection_id)
+    source = await _opened(request, connection_id)
     tables = await source.tables()
     items = [{"name": table.name, "columns": dict(table.columns)} for table in tables]
     return {"items": items, "next_cursor": None}
@@ -290,7 +308,8 @@ async def discover_connection(connection_id: str, request: Request) -> dict[str,
 
 
 @operation(routes, "POST /v1/uploads", id="create_upload", status=201, permission="imports.run",
-           scope="imports:write", idempotent=True, fails=("HBR-401", "HBR-402", "HBR-408"))  # fmt: skip
+           scope="imports:write", idempotent=True,
+           fails=("HBR-401", "HBR-402", "HBR-408"))  # fmt: skip
 async def create_upload(
     ctx: Here,
     file: Annotated[UploadFile, File(description="CSV with a header row, UTF-8")],

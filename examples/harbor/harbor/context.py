@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, FastAPI, Request
 
+from harbor import telling
 from harbor.facts import PERMISSIONS, PLANS, Plan
 from harbor.problems import Problem
 from harbor.store import Object, Store, Tx
 
 NOWHERE = "-"
 """Workspace of objects that belong to none: sign-ins, hooks by id."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """The time of day; the sandbox can be `ahead` of it."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +40,7 @@ class Config:
     events_key: str = ""
     frame_ancestors: str = "'self'"
     copilot_url: str | None = None
-    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass(slots=True)
@@ -111,6 +122,12 @@ class Ctx:
     def effect(self, natural: str, operation: str | None = None) -> None:
         self.tx.effect(operation or self.operation, f"{self.ws}:{natural}")
 
+    def cookie(self, name: str, value: str, lasts: timedelta) -> None:
+        age = int(lasts.total_seconds())
+        self.request.state.cookies.append(
+            f"{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}"
+        )
+
     # --- telling -------------------------------------------------------------------------------
 
     def audit(self, action: str, target: str, result: str = "ok") -> None:
@@ -123,13 +140,9 @@ class Ctx:
         )  # fmt: skip
 
     def track(self, event: str, **properties: Any) -> None:
-        """A product event in Segment's shape."""
-        self.tx.tell(
-            {"type": "track", "event": event, "messageId": str(uuid.uuid4()),
-             "userId": self.member.id if self.member else None,
-             "timestamp": self.tx.stamp, "properties": properties,
-             "context": {"groupId": self.ws, "library": {"name": "harbor"}}},
-        )  # fmt: skip
+        """A product event of whoever calls."""
+        member = self.member.id if self.member else None
+        telling.track(self.tx, self.ws, member, event, properties)
 
 
 def current(request: Request) -> Ctx:
@@ -140,6 +153,14 @@ def current(request: Request) -> Ctx:
 
 
 Here = Annotated[Ctx, Depends(current)]
+
+
+@asynccontextmanager
+async def transaction(app: FastAPI) -> AsyncIterator[Tx]:
+    """A transaction between two operations, which hold theirs over pauses."""
+    async with app.state.lock:
+        with app.state.store.transaction(app.state.config.clock()) as tx:
+            yield tx
 
 
 def hashed(secret: str) -> str:

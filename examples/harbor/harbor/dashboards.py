@@ -253,6 +253,7 @@ async def share_dashboard(dashboard_id: str, body: Sharing, ctx: Here) -> dict[s
         until = (ctx.tx.now + timedelta(days=body.expires_in_days)).isoformat(timespec="seconds")
         changes |= {"public_url": f"{ctx.config.base_url}/public/{token}", "public_until": until}
         ctx.audit("dashboard.shared_publicly", dashboard_id)
+    ctx.track("Dashboard Shared", visibility=body.visibility)
     return _changed(ctx, old, **changes)
 
 
@@ -260,7 +261,9 @@ async def share_dashboard(dashboard_id: str, body: Sharing, ctx: Here) -> dict[s
            scope=WRITE, fails=("HBR-701", "HBR-705"))  # fmt: skip
 async def set_digest(dashboard_id: str, body: Digest, ctx: Here) -> dict[str, Any]:
     _live(ctx, dashboard_id)
-    return _changed(ctx, ctx.changeable("dashboard", dashboard_id), digest=body.model_dump())
+    found = ctx.changeable("dashboard", dashboard_id)
+    ctx.track("Digest Scheduled", frequency=body.frequency)
+    return _changed(ctx, found, digest=body.model_dump())
 
 
 @operation(routes, "GET /v1/metrics", id="list_metrics", permission="dashboards.view",

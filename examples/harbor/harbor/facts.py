@@ -43,6 +43,8 @@ PLANS: dict[str, Plan] = {
                        50 * MB, None, 1000, 500, (0, 0), _GROWTH | {"scim", "stream_audit"},
                        100, 400),
 }  # fmt: skip
+REQUESTS_A_MINUTE = {"free": 60, "team": 300, "growth": 1200, "enterprise": 3000}
+ALERT_CHECK_MIN = {"free": 1440, "team": 60, "growth": 15, "enterprise": 15}
 IDENTITY_PROVIDERS = {"free": 0, "team": 0, "growth": 1, "enterprise": 3}
 
 ROLES = ("owner", "admin", "editor", "viewer", "billing")

@@ -72,7 +72,8 @@ class Faulty:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         fault = None
         if scope["type"] == "http" and self._switches.faults:
-            fault = self._switches.due(_operation_id(self._routes, scope))
+            called = _operation_id(self._routes, scope)
+            fault = self._switches.due(called) if called else None
         if fault is None:
             await self._app(scope, receive, send)
             return
@@ -116,6 +117,7 @@ async def _problem(send: Send, fault: Fault) -> None:
 
 
 def _operation_id(routes: Sequence[APIRoute], scope: Scope) -> str:
+    """Empty for what is no operation: pages, the OpenAPI document, the sandbox's own paths."""
     for route in routes:
         if route.matches(scope)[0] is Match.FULL:
             return route.operation_id or ""

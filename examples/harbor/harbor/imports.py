@@ -6,24 +6,30 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from fastapi import APIRouter, FastAPI, Response
 from pydantic import BaseModel, Field
 
+from harbor import schedules
 from harbor.connections import source_of
-from harbor.context import NOWHERE, Ctx, Here, page
+from harbor.context import NOWHERE, Ctx, Here, hashed, page
+from harbor.deliveries import notify
+from harbor.intake import forgotten, moment
 from harbor.operations import body_of, operation
 from harbor.problems import Problem
 from harbor.reading import CsvSource, Row, Source, properties_of
 from harbor.store import Object, Store, Tx
+from harbor.telling import track
+from harbor.usage import count, need_room
 
 routes = APIRouter(tags=["Imports"])
 RUN = "imports.run"
 WRITE = "imports:write"
 SAMPLE_ROWS = 1000
+MOST_REJECTED = 1000
 BATCH = 500  # FACTS says 10,000; smaller here so that an import can be watched and interrupted
 ROLLBACK_DAYS = 7
 RUNNING = ("queued", "running")
@@ -80,15 +86,21 @@ async def start_import(body: NewImport, ctx: Here) -> dict[str, Any]:
     if kind == "connection" and found["state"] == "draft":
         raise Problem("conflict", "check the connection first")
     _none_running(ctx, source)
-    made = ctx.tx.create(
-        ctx.ws, "import", "imp",
-        {**body.model_dump(), "state": "queued", "rows": 0, "read": 0, "bad_rows": 0,
-         "rejected": [], "error": None, "ended_at": None},
-    )  # fmt: skip
+    if body.mode != "sample":
+        need_room(ctx.tx, ctx.here, 1)
+    who = ctx.member.id if ctx.member else None
+    asked = {**body.model_dump(), "started_by": who, "scheduled_at": None}
+    made = queue(ctx.tx, ctx.ws, asked)
     ctx.track("Import Started", mode=body.mode)
     ctx.effect(made.id)
     _wake(ctx)
     return ctx.shown(made, shown(made))
+
+
+def queue(tx: Tx, workspace: str, asked: dict[str, Any]) -> Object:
+    blank = {"state": "queued", "rows": 0, "read": 0, "bad_rows": 0, "rejected": [],
+             "error": None, "ended_at": None}  # fmt: skip
+    return tx.create(workspace, "import", "imp", {**asked, **blank})
 
 
 def _none_running(ctx: Ctx, source: str) -> None:
@@ -127,6 +139,7 @@ async def cancel_import(import_id: str, ctx: Here) -> dict[str, Any]:
     if found["state"] not in RUNNING:
         raise Problem("conflict", f"the import is {found['state']}")
     changed = ctx.tx.save(found, state="cancelled", ended_at=ctx.tx.stamp)
+    ctx.track("Import Cancelled")
     ctx.effect(import_id)
     return ctx.shown(changed, shown(changed))
 
@@ -206,29 +219,43 @@ def _next(app: FastAPI) -> Object | None:
 
 async def _run(app: FastAPI, work: Object) -> None:
     source = await _locked(app, _source, work)
-    fault = app.state.switches.due("start_import", ("partial",))
-    batch: list[Row] = []
-    limit = SAMPLE_ROWS if work["mode"] == "sample" else None
-    read = 0
+    batches = _batches(source, work)
+    if app.state.switches.due("start_import", ("partial",)) is not None:
+        batches = _cut_off(batches)
+    failure: Problem | None = None
     try:
-        async for row in source.rows(work["table"] or "file", limit):
-            read += 1
-            if read <= work["read"]:
-                continue  # committed by an earlier run
-            batch.append(row)
-            if len(batch) == BATCH:
-                if not await _locked(app, _commit, work, batch):
-                    return
-                batch = []
-                await asyncio.sleep(0)
-                if fault is not None:
-                    raise Problem("HBR-107", "the source stopped halfway")
-        if fault is not None:
-            raise Problem("HBR-107", "the source stopped halfway")
-        if await _locked(app, _commit, work, batch):
-            await _locked(app, _finish, work, None)
-    except Problem as failure:
-        await _locked(app, _finish, work, failure)
+        async for batch in batches:
+            if not await _locked(app, _commit, work, batch):
+                return
+            await asyncio.sleep(0)
+    except Problem as refused:
+        failure = refused
+    await _locked(app, _finish, work, failure)
+
+
+async def _batches(source: Source, work: Object) -> AsyncIterator[list[Row]]:
+    """What is still to be read: an earlier run may have committed some of it."""
+    limit = SAMPLE_ROWS if work["mode"] == "sample" else None
+    batch: list[Row] = []
+    left = work["read"]
+    async for row in source.rows(work["table"] or "file", limit):
+        if left > 0:
+            left -= 1
+            continue
+        batch.append(row)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+async def _cut_off(batches: AsyncIterator[list[Row]]) -> AsyncIterator[list[Row]]:
+    """The fault `partial`: the source stops after one full batch."""
+    first: list[Row] = await anext(batches, [])
+    if len(first) == BATCH:
+        yield first
+    raise Problem("HBR-107", "the source stopped halfway")
 
 
 def _source(app: FastAPI, work: Object) -> Source:
@@ -251,18 +278,29 @@ def _commit(app: FastAPI, work: Object, batch: list[Row]) -> bool:
         now = tx.find(work.workspace, "import", work.id)
         if now is None or now["state"] != "running":
             return False
-        rejected = list(now["rejected"])
+        rejected: list[dict[str, Any]] = []
+        gone = forgotten(tx, work.workspace)
         rows = 0
         for place, row in enumerate(batch, now["read"] + 1):
             reason = _bad(row)
             if reason:
                 rejected.append({"row": place, "reason": reason})
-            else:
-                rows += 1
-                _store_row(tx, now, row)
+            elif hashed(str(row["user_id"])) not in gone:
+                rows += _store_row(tx, now, row)
+        if work["mode"] != "sample":
+            _count(tx, now, rows)
         tx.save(now, read=now["read"] + len(batch), rows=now["rows"] + rows,
-                bad_rows=len(rejected), rejected=rejected[:1000])  # fmt: skip
+                bad_rows=now["bad_rows"] + len(rejected),
+                rejected=[*now["rejected"], *rejected][:MOST_REJECTED])  # fmt: skip
     return True
+
+
+def _count(tx: Tx, work: Object, rows: int) -> None:
+    """Against the month's limit. Raises Problem."""
+    workspace = tx.find(NOWHERE, "workspace", work.workspace)
+    if workspace is not None:
+        need_room(tx, workspace, rows)
+    count(tx, work.workspace, rows)
 
 
 def _bad(row: Row) -> str:
@@ -271,15 +309,15 @@ def _bad(row: Row) -> str:
     if not row.get("user_id"):
         return "user_id is empty"
     try:
-        datetime.fromisoformat(str(row.get("occurred_at")))
+        moment(row.get("occurred_at"))
     except ValueError:
         return "occurred_at is no ISO 8601 time"
     return ""
 
 
-def _store_row(tx: Tx, work: Object, row: Row) -> None:
-    at = datetime.fromisoformat(str(row["occurred_at"]))
-    stamp = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+def _store_row(tx: Tx, work: Object, row: Row) -> bool:
+    """Whether it counts: what an incremental import meets unchanged does not."""
+    stamp = moment(row["occurred_at"]).isoformat()
     parts = f"{row['user_id']}\0{row['event']}\0{stamp}"
     dedupe = str(row.get(work["dedupe_key"] or "event_id") or "")
     dedupe = dedupe or hashlib.sha256(parts.encode()).hexdigest()
@@ -289,18 +327,18 @@ def _store_row(tx: Tx, work: Object, row: Row) -> None:
     old = tx.db.execute(
         "SELECT * FROM event WHERE workspace=? AND connection_id=? AND sample=? AND dedupe=?", key
     ).fetchone()
+    new = (work.workspace, work.id, origin, dedupe, str(row["event"]), str(row["user_id"]), stamp,
+           sample, properties_of(row))  # fmt: skip
     if old is not None and old["import_id"] != work.id:
-        if work["on_duplicate"] == "keep_first":
-            return
+        known = work["mode"] == "incremental" and tuple(old)[2:] == new[2:]
+        if known or work["on_duplicate"] == "keep_first":
+            return False
         tx.db.execute(
             "INSERT OR IGNORE INTO replaced VALUES (?,?,?,?)",
             (work.workspace, work.id, dedupe, json.dumps(tuple(old))),
         )
-    tx.db.execute(
-        "INSERT OR REPLACE INTO event VALUES (?,?,?,?,?,?,?,?,?)",
-        (work.workspace, work.id, origin, dedupe, str(row["event"]), str(row["user_id"]), stamp,
-         sample, properties_of(row)),
-    )  # fmt: skip
+    tx.db.execute("INSERT OR REPLACE INTO event VALUES (?,?,?,?,?,?,?,?,?)", new)
+    return True
 
 
 def _finish(app: FastAPI, work: Object, failure: Problem | None) -> None:
@@ -316,13 +354,15 @@ def _finish(app: FastAPI, work: Object, failure: Problem | None) -> None:
         error = {"code": failure.code, "detail": str(failure.body["detail"])} if failure else None
         tx.save(now, state=state, error=error, ended_at=tx.stamp)
         _after(tx, now, failed=failure is not None)
-        tx.tell(
-            {"type": "track", "event": "Import Failed" if failure else "Import Completed",
-             "messageId": f"{now.id}-{now.version}", "timestamp": tx.stamp,
-             "properties": {"mode": now["mode"], "rows": now["rows"],
-                            **({"error_code": failure.code} if failure else {})},
-             "context": {"groupId": now.workspace}},
-        )  # fmt: skip
+        told = {"import_id": now.id, "connection_id": now["connection_id"], "mode": now["mode"],
+                "rows": now["rows"], "bad_rows": now["bad_rows"], "state": state,
+                "error": error}  # fmt: skip
+        notify(tx, now.workspace, "import.failed" if failure else "import.completed", told)
+        event = "Import Failed" if failure else "Import Finished"
+        said = {"mode": now["mode"], "rows": now["rows"], "state": state}
+        if failure:
+            said["error_code"] = failure.code
+        track(tx, now.workspace, now.get("started_by"), event, said)
 
 
 def _after(tx: Tx, work: Object, *, failed: bool) -> None:
@@ -334,5 +374,17 @@ def _after(tx: Tx, work: Object, *, failed: bool) -> None:
             (work.workspace, origin),
         )
     connection = tx.find(work.workspace, "connection", work["connection_id"] or "")
-    if connection is not None:
-        tx.save(connection, state="failing" if failed else "active")
+    if connection is None:
+        return
+    tx.save(connection, state=_state_after(tx, connection, failed=failed))
+    if failed and connection["state"] != "failing":
+        told = {"connection_id": connection.id, "name": connection["name"], "import_id": work.id}
+        notify(tx, work.workspace, "connection.failing", told)
+
+
+def _state_after(tx: Tx, connection: Object, *, failed: bool) -> str:
+    if connection["state"] == "paused":
+        return "paused"
+    if not failed:
+        return "active"
+    return "paused" if schedules.is_worn_out(tx, connection) else "failing"

@@ -1,11 +1,10 @@
-"""API keys, outbound webhooks, deletions and exports of data."""
+"""API keys, deletions and exports of data."""
 
 from __future__ import annotations
 
 import secrets
 from datetime import timedelta
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -15,14 +14,10 @@ from harbor.operations import body_of, operation
 from harbor.problems import Problem
 from harbor.store import Object
 
-routes = APIRouter(tags=["API keys and webhooks"])
+routes = APIRouter(tags=["API keys and data"])
 Scope = Literal[
     "events:write", "data:read", "dashboards:read", "dashboards:write", "connections:write",
     "imports:write", "members:read", "members:write", "alerts:write", "audit:read", "billing:read",
-]  # fmt: skip
-EventType = Literal[
-    "import.completed", "import.failed", "connection.failing", "alert.fired", "alert.resolved",
-    "member.joined", "invite.expired",
 ]  # fmt: skip
 KEYS = "api_keys.manage"
 OVERLAP = timedelta(hours=24)
@@ -32,11 +27,6 @@ class NewKey(BaseModel):
     name: str = Field(min_length=1, max_length=100)
     scopes: list[Scope] = Field(min_length=1)
     expires_in_days: int = Field(default=90, ge=1, le=365)
-
-
-class NewWebhook(BaseModel):
-    url: str = Field(examples=["https://hooks.example.com/harbor"])
-    events: list[EventType] = Field(min_length=1)
 
 
 class Deletion(BaseModel):
@@ -84,6 +74,7 @@ async def create_api_key(body: NewKey, ctx: Here) -> dict[str, Any]:
         raise Problem("HBR-901", f"the {ctx.plan.name} plan has {ctx.plan.api_keys} keys")
     made, secret = _issue(ctx, body.name, list(body.scopes), body.expires_in_days)
     ctx.audit("api_key.created", made.id)
+    ctx.track("API Key Created", scopes=list(body.scopes))
     ctx.effect(made.id)
     return ctx.shown(made, {**_shown(made), "key": secret})
 
@@ -112,36 +103,9 @@ async def revoke_api_key(key_id: str, ctx: Here) -> dict[str, Any]:
         ctx.tx.delete(token)
     changed = ctx.tx.save(key, state="revoked")
     ctx.audit("api_key.revoked", key_id)
+    ctx.track("API Key Revoked")
     ctx.effect(key_id)
     return ctx.shown(changed, _shown(changed))
-
-
-# --- webhooks -----------------------------------------------------------------------------------
-
-
-@operation(routes, "GET /v1/webhooks", id="list_webhooks", permission=KEYS)
-async def list_webhooks(ctx: Here, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
-    return page([body_of(hook) for hook in ctx.tx.all(ctx.ws, "webhook")], limit, cursor)
-
-
-@operation(routes, "POST /v1/webhooks", id="create_webhook", status=201, permission=KEYS,
-           idempotent=True)  # fmt: skip
-async def create_webhook(body: NewWebhook, ctx: Here) -> dict[str, Any]:
-    """HTTPS only; the signing secret is shown once."""
-    parts = urlsplit(body.url)
-    if parts.scheme != "https" or not parts.hostname:
-        raise Problem("invalid", "url: must be an https address")
-    secret = f"whsec_{secrets.token_urlsafe(24)}"
-    made = ctx.tx.create(ctx.ws, "webhook", "whk", {**body.model_dump(), "hash": hashed(secret)})
-    ctx.effect(made.id)
-    return ctx.shown(made, {**body_of(made), "signing_secret": secret})
-
-
-@operation(routes, "DELETE /v1/webhooks/{webhook_id}", id="delete_webhook", status=204,
-           permission=KEYS)  # fmt: skip
-async def delete_webhook(webhook_id: str, ctx: Here) -> None:
-    ctx.tx.delete(ctx.get("webhook", webhook_id))
-    ctx.effect(webhook_id)
 
 
 # --- privacy ------------------------------------------------------------------------------------
@@ -176,5 +140,6 @@ async def request_export(ctx: Here) -> dict[str, Any]:
          "url": f"{ctx.config.base_url}/exports/{secrets.token_urlsafe(12)}"},
     )  # fmt: skip
     ctx.audit("data.exported", made.id)
+    ctx.track("Data Exported")
     ctx.effect(made.id)
     return body_of(made)

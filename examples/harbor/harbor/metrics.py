@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 SYSTEM = "system.%"
+END_OF_TIME = "9999"
 PAST_DUE_DAYS = 14
 SMALLEST_COHORT = 5
 
@@ -31,8 +32,31 @@ class Data:
     def _rows(self, query: str, *more: object) -> list[tuple[Any, ...]]:
         return [tuple(r) for r in self.db.execute(query, (self.workspace, self.sample, *more))]
 
-    def count(self) -> int:
-        return int(self._rows("SELECT count(*) FROM event WHERE workspace=? AND sample=?")[0][0])
+    def count(self, until: datetime | None = None) -> int:
+        query = "SELECT count(*) FROM event WHERE workspace=? AND sample=?"
+        if until is None:
+            return int(self._rows(query)[0][0])
+        return int(self._rows(query + " AND at<=?", until.isoformat())[0][0])
+
+    def first_event(self) -> datetime:
+        found = self._rows("SELECT min(at) FROM event WHERE workspace=? AND sample=?")[0][0]
+        return datetime.fromisoformat(found) if found else self.until
+
+    def series(
+        self, metric: str, period: str, since: datetime, until: datetime
+    ) -> dict[datetime, int]:
+        """Events, or for `dau` people, in each hour or day that begins in this time; UTC."""
+        counted = "count(*)" if metric == "events" else "count(DISTINCT user_id)"
+        length = 13 if period == "hour" else 10
+        rows = self._rows(
+            f"SELECT substr(at, 1, {length}) period, {counted} FROM event WHERE workspace=?"
+            " AND sample=? AND at>=? AND at<? AND name NOT LIKE ? GROUP BY period",
+            since.isoformat(), until.isoformat(), SYSTEM,
+        )  # fmt: skip
+        found = {period: int(number) for period, number in rows}
+        step = timedelta(hours=1) if period == "hour" else timedelta(days=1)
+        starts = [since + n * step for n in range(int((until - since) / step))]
+        return {at: found.get(at.isoformat()[:length], 0) for at in starts}
 
     def last_event(self) -> datetime:
         """End of the data; figures look back from it."""
@@ -106,29 +130,31 @@ class Data:
             for monday, users in sorted(cohorts.items())
         ]  # fmt: skip
 
-    def mrr(self) -> int:
+    def mrr(self, until: datetime | None = None) -> int:
         """Cents a month of active subscriptions; yearly ones by twelve, past due for 14 days."""
+        now = until or self.until
         rows = self._rows(
             "SELECT json_extract(properties,'$.amount'), json_extract(properties,'$.interval'),"
             " json_extract(properties,'$.status'), at FROM event WHERE workspace=? AND sample=?"
-            " AND name='subscription_started'"
+            " AND name='subscription_started' AND at<=?",
+            until.isoformat() if until else END_OF_TIME,
         )
         total = 0.0
         for amount, interval, status, at in rows:
-            late = self.until - datetime.fromisoformat(at) > timedelta(days=PAST_DUE_DAYS)
+            late = now - datetime.fromisoformat(at) > timedelta(days=PAST_DUE_DAYS)
             if status == "active" or (status == "past_due" and not late):
                 total += int(amount) / (12 if interval == "year" else 1)
         return round(total)
 
-    def value(self, metric: str) -> int:
-        """A metric's figure now. Raises KeyError for an unknown one."""
-        end = self.last_event()
+    def value(self, metric: str, at: datetime | None = None) -> int:
+        """A metric's figure now, or at a time before. Raises KeyError for an unknown one."""
+        end = at or self.last_event()
         return {
             "dau": lambda: self.active_users(1, end),
             "wau": lambda: self.active_users(7, end),
             "mau": lambda: self.active_users(28, end),
-            "events": self.count,
-            "mrr": self.mrr,
+            "events": lambda: self.count(at),
+            "mrr": lambda: self.mrr(at),
         }[metric]()
 
 

@@ -85,7 +85,7 @@ def guess(value: object) -> str:
     text = str(value or "")
     for name, read in (("integer", int), ("number", float), ("timestamp", datetime.fromisoformat)):
         try:
-            read(text)  # type: ignore[operator]
+            read(text)
         except ValueError:
             continue
         return name
@@ -158,6 +158,8 @@ class PostgresSource:
                 raise Problem("HBR-105", f"grant SELECT on {table}") from failure
             except psycopg.errors.UndefinedTable as failure:
                 raise Problem("HBR-104", f"there is no table {table}") from failure
+            except psycopg.OperationalError as failure:
+                raise Problem("HBR-101", "the connection broke off") from failure
             names = [column.name for column in cursor.description or ()]
             missing = [name for name in REQUIRED if name not in names]
             if missing:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from harbor.context import transaction
 from harbor.faults import Fault, Kind
 from harbor.seed import seed
-from harbor.store import Store, Tx
+from harbor.store import Store
 
 routes = APIRouter(prefix="/_sandbox", include_in_schema=False)
-_VOLATILE = {"created_at", "updated_at", "expires_at", "token", "url", "at", "ip"}
-_HIDDEN = {"token", "login", "audit"}
+_VOLATILE = {"created_at", "updated_at", "expires_at", "token", "url", "at", "ip",
+             "next_plan_at", "started_by", "mfa_since", "scheduled_at"}  # fmt: skip
+_HIDDEN = {"token", "login", "audit", "device"}
 _ID = re.compile(
     r"\b(ws|usr|inv|lnk|con|upl|imp|dsh|til|met|alr|key|whk|dom|kit|scm)_[0-9a-f]{16}\b"
 )
@@ -32,6 +33,10 @@ class NewFault(BaseModel):
     delay_ms: int = 1000
 
 
+class Ahead(BaseModel):
+    ahead_s: float = Field(ge=0, description="Seconds that Harbor's clock runs ahead")
+
+
 class Record(BaseModel):
     name: str
     txt: str
@@ -41,14 +46,6 @@ def _store(request: Request) -> Store:
     store = request.app.state.store
     assert isinstance(store, Store)
     return store
-
-
-@asynccontextmanager
-async def _locked(request: Request) -> AsyncIterator[Tx]:
-    """A transaction between two operations, which hold theirs over pauses."""
-    async with request.app.state.lock:
-        with _store(request).transaction(request.app.state.config.clock()) as tx:
-            yield tx
 
 
 @routes.put("/faults")
@@ -73,7 +70,7 @@ async def delete_faults(request: Request) -> list[dict[str, Any]]:
 async def get_effects(request: Request, operation: str | None = None) -> dict[str, dict[str, int]]:
     """Operation -> natural key -> how often it happened."""
     found: dict[str, dict[str, int]] = {}
-    async with _locked(request) as tx:
+    async with transaction(request.app) as tx:
         for row in tx.db.execute("SELECT * FROM effect ORDER BY operation, natural"):
             if operation in (None, row["operation"]):
                 found.setdefault(row["operation"], {})[row["natural"]] = row["count"]
@@ -85,7 +82,7 @@ async def get_state(request: Request, volatile: bool = False) -> dict[str, Any]:
     """Every object and the number of events, in a stable order; without `volatile` ids are
     numbered by their first appearance and times left out."""
     state: dict[str, list[Any]] = {}
-    async with _locked(request) as tx:
+    async with transaction(request.app) as tx:
         rows = tx.db.execute("SELECT * FROM object ORDER BY kind, created, natural, id").fetchall()
         for row in rows:
             if row["kind"] in _HIDDEN:
@@ -118,7 +115,17 @@ async def reset(request: Request) -> dict[str, Any]:
     async with request.app.state.lock:
         store.reset()
         request.app.state.switches.faults.clear()
+        request.app.state.rates.windows.clear()
+        request.app.state.config.clock.ahead = timedelta()
         return seed(store, request.app.state.config)
+
+
+@routes.put("/clock")
+async def put_clock(body: Ahead, request: Request) -> dict[str, datetime]:
+    """What is due by then happens: retries, checks of alerts, expiries."""
+    clock = request.app.state.config.clock
+    clock.ahead = timedelta(seconds=body.ahead_s)
+    return {"now": clock()}
 
 
 @routes.put("/dns")

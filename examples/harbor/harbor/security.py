@@ -1,34 +1,29 @@
-"""Domains, single sign-on, SCIM tokens, second factor."""
+"""Domains, single sign-on, second factor."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import secrets
-import struct
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from harbor.context import NOWHERE, Ctx, Here, hashed, page
 from harbor.facts import IDENTITY_PROVIDERS, PUBLIC_MAIL
 from harbor.operations import body_of, operation
 from harbor.problems import Problem
+from harbor.requirements import settings_of
+from harbor.scim import active_tokens
+from harbor.second_factor import confirmed, forget_devices, refused
 from harbor.store import Object
 
 routes = APIRouter(tags=["Security"])
 SECURITY = "security.manage"
 CONFIRM_WITHIN = timedelta(minutes=10)
-SCIM_LASTS = timedelta(days=365)
-MOST_SCIM = 2
-LOCKED_FOR = timedelta(minutes=15)
-MOST_WRONG = 10
-CODES = 10
 Host = Annotated[str, Field(pattern=r"^([a-z0-9-]{1,63}\.)+[a-z]{2,63}$", max_length=253,
                             examples=["example.com"])]  # fmt: skip
 
@@ -55,32 +50,25 @@ class Required(BaseModel):
 
 class MfaRequirement(Required):
     grace_days: int = Field(default=7, ge=0, le=30)
+    trusted_devices: bool | None = Field(
+        default=None,
+        description="Whether a browser may go without a code for 30 days; as it is if left out",
+    )
 
 
 class Code(BaseModel):
-    code: str
+    code: str = Field(max_length=20)
 
 
 def _settings(ctx: Ctx) -> Object:
     """The workspace's security settings, made on first use."""
-    found = ctx.tx.natural(ctx.ws, "security", "settings")
-    if found is not None:
-        return _reverted(ctx, found)
-    return ctx.tx.create(
+    return settings_of(ctx.tx, ctx.ws) or ctx.tx.create(
         ctx.ws, "security", "sec",
         {"sso": {"kind": "none", "required": False, "tested": False}, "history": [],
-         "unconfirmed_until": None, "mfa": {"required": False, "grace_days": 7}},
+         "unconfirmed_until": None, "mfa_since": None,
+         "mfa": {"required": False, "grace_days": 7, "trusted_devices": True}},
         natural="settings",
     )  # fmt: skip
-
-
-def _reverted(ctx: Ctx, settings: Object) -> Object:
-    """An unconfirmed change of SSO goes back by itself."""
-    until = settings["unconfirmed_until"]
-    if until is None or datetime.fromisoformat(until) > ctx.tx.now:
-        return settings
-    *earlier, before = settings["history"]
-    return ctx.tx.save(settings, sso=before, history=earlier, unconfirmed_until=None)
 
 
 @operation(routes, "GET /v1/security", id="get_security", permission=SECURITY)
@@ -88,7 +76,7 @@ async def get_security(ctx: Here) -> dict[str, Any]:
     """What is set, and what is still open."""
     settings = _settings(ctx)
     domains = [d["domain"] for d in ctx.tx.all(ctx.ws, "domain") if d["state"] == "verified"]
-    tokens = _scim_tokens(ctx)
+    tokens = active_tokens(ctx)
     members = ctx.tx.all(ctx.ws, "member")
     done = {
         "domain": bool(domains),
@@ -236,6 +224,7 @@ async def test_sso(ctx: Here) -> dict[str, Any]:
     if settings["sso"]["kind"] == "none":
         raise Problem("conflict", "set up single sign-on first")
     changed = ctx.tx.save(settings, sso={**settings["sso"], "tested": True})
+    ctx.track("SSO Tested", kind=changed["sso"]["kind"])
     return ctx.shown(changed, {"ok": True, "kind": changed["sso"]["kind"]})
 
 
@@ -253,6 +242,7 @@ async def require_sso(body: Required, ctx: Here) -> dict[str, Any]:
         raise Problem("conflict", "test the sign-in first")
     changed = ctx.tx.save(settings, sso={**settings["sso"], "required": body.required})
     ctx.effect(str(body.required))
+    ctx.track("SSO Requirement Changed", required=body.required)
     return ctx.shown(changed, _public(changed["sso"]))
 
 
@@ -270,100 +260,34 @@ async def restore_sso(ctx: Here) -> dict[str, Any]:
     return ctx.shown(changed, _public(before))
 
 
-# --- SCIM ---------------------------------------------------------------------------------------
-
-
-def _scim_tokens(ctx: Ctx) -> list[Object]:
-    return [t for t in ctx.tx.all(ctx.ws, "scim_token") if t["state"] == "active"]
-
-
-@operation(routes, "GET /v1/scim-tokens", id="list_scim_tokens", permission=SECURITY)
-async def list_scim_tokens(ctx: Here, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
-    return page([body_of(t) for t in _scim_tokens(ctx)], limit, cursor)
-
-
-@operation(routes, "POST /v1/scim-tokens", id="create_scim_token", status=201,
-           permission=SECURITY, feature="scim", idempotent=True, fails=("HBR-901",))  # fmt: skip
-async def create_scim_token(ctx: Here) -> dict[str, Any]:
-    """Shown once; two at a time, each for 365 days."""
-    if len(_scim_tokens(ctx)) >= MOST_SCIM:
-        raise Problem("conflict", "there are two tokens; revoke one first")
-    secret = f"hbr_scim_{secrets.token_urlsafe(24)}"
-    expires = (ctx.tx.now + SCIM_LASTS).isoformat(timespec="seconds")
-    made = ctx.tx.create(
-        ctx.ws, "scim_token", "scm",
-        {"state": "active", "expires_at": expires, "hash": hashed(secret), "last4": secret[-4:]},
-    )  # fmt: skip
-    ctx.audit("scim.token_created", made.id)
-    ctx.effect(made.id)
-    ctx.track("SCIM Token Created")
-    return ctx.shown(made, {**body_of(made), "token": secret})
-
-
-@operation(routes, "DELETE /v1/scim-tokens/{token_id}", id="revoke_scim_token",
-           permission=SECURITY)  # fmt: skip
-async def revoke_scim_token(token_id: str, ctx: Here) -> dict[str, Any]:
-    changed = ctx.tx.save(ctx.get("scim_token", token_id), state="revoked")
-    ctx.effect(token_id)
-    return ctx.shown(changed, body_of(changed))
-
-
-@operation(routes, "GET /scim/v2/Users", id="scim_list_users", public=True, fails=("HBR-605",))
-async def scim_list_users(ctx: Here) -> dict[str, Any]:
-    workspace = _scim_workspace(ctx)
-    users = [
-        {"id": m.id, "userName": m["email"], "displayName": m["name"], "active": True}
-        for m in ctx.tx.all(workspace, "member")
-    ]
-    return {"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-            "totalResults": len(users), "Resources": users}  # fmt: skip
-
-
-def _scim_workspace(ctx: Ctx) -> str:
-    secret = ctx.request.headers.get("harbor-scim-token", "")
-    rows = ctx.tx.db.execute("SELECT workspace, id FROM object WHERE kind='scim_token'").fetchall()
-    for row in rows:
-        token = ctx.tx.find(row["workspace"], "scim_token", row["id"])
-        if token and token["hash"] == hashed(secret) and token["state"] == "active":
-            return token.workspace
-    raise Problem("HBR-605", "make a new token under Settings > Security > SCIM")
-
-
 # --- second factor ------------------------------------------------------------------------------
 
 
-def totp(secret: str, now: datetime, step: int = 0) -> str:
-    """RFC 6238: six digits, 30 seconds, SHA-1."""
-    counter = int(now.timestamp()) // 30 + step
-    digest = hmac.new(base64.b32decode(secret), struct.pack(">Q", counter), hashlib.sha1).digest()
-    at = digest[-1] & 15
-    return f"{(struct.unpack('>I', digest[at : at + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
-
-
-@operation(routes, "POST /v1/me/mfa", id="enrol_mfa", status=201)
-async def enrol_mfa(ctx: Here) -> dict[str, Any]:
-    """A secret for an authenticator app; it counts once a code was confirmed."""
+@operation(routes, "POST /v1/me/mfa", id="enrol_mfa", status=201, before_mfa=True,
+           fails=("HBR-611", "HBR-612"))  # fmt: skip
+async def enrol_mfa(ctx: Here, body: Code | None = None) -> Any:
+    """A secret for an authenticator app; it counts once a code was confirmed. Who has a second
+    factor already sends a code of it."""
+    if refusal := refused(ctx, body.code if body else None):
+        return refusal
     secret = base64.b32encode(secrets.token_bytes(20)).decode()
-    mfa = {"enrolled": False, "pending": secret, "wrong": 0, "locked_until": None}
-    ctx.tx.save(ctx.me, mfa={**ctx.me["mfa"], **mfa})
+    ctx.tx.save(ctx.me, mfa={**ctx.me["mfa"], "pending": secret})
     uri = f"otpauth://totp/Harbor:{ctx.me['email']}?secret={secret}&issuer=Harbor"
     return {"secret": secret, "uri": uri}
 
 
-@operation(routes, "POST /v1/me/mfa/confirm", id="confirm_mfa", fails=("HBR-611", "HBR-612"))
-async def confirm_mfa(body: Code, ctx: Here) -> dict[str, Any]:
-    mfa = ctx.me["mfa"]
-    if mfa.get("locked_until") and datetime.fromisoformat(mfa["locked_until"]) > ctx.tx.now:
-        raise Problem("HBR-612", "wait 15 minutes")
-    if "pending" not in mfa:
+@operation(routes, "POST /v1/me/mfa/confirm", id="confirm_mfa", before_mfa=True,
+           fails=("HBR-611", "HBR-612"))  # fmt: skip
+async def confirm_mfa(body: Code, ctx: Here) -> Any:
+    """Ten recovery codes, each good once; those of before are void."""
+    if "pending" not in ctx.me["mfa"]:
         raise Problem("conflict", "start the enrolment first")
-    if body.code not in {totp(mfa["pending"], ctx.tx.now, step) for step in (-1, 0, 1)}:
-        raise Problem("HBR-611", "the code is wrong or too old")
-    codes = [secrets.token_hex(5) for _ in range(CODES)]
-    done = {"enrolled": True, "secret": mfa["pending"], "recovery": [hashed(c) for c in codes]}
-    ctx.tx.save(ctx.me, mfa=done)
+    codes = confirmed(ctx, body.code)
+    if isinstance(codes, Response):
+        return codes
+    forget_devices(ctx.tx, ctx.me)
     ctx.audit("mfa.enabled", ctx.me.id)
-    ctx.track("MFA Enrolled")
+    ctx.track("MFA Enabled")
     return {"recovery_codes": codes}
 
 
@@ -376,15 +300,18 @@ async def get_mfa(ctx: Here) -> dict[str, Any]:
 @operation(routes, "PUT /v1/mfa", id="require_mfa", permission=SECURITY,
            feature="require_mfa", fails=("HBR-701", "HBR-901"))  # fmt: skip
 async def require_mfa(body: MfaRequirement, ctx: Here) -> dict[str, Any]:
-    """After the days of grace nobody signs in without a second factor."""
+    """After the days of grace whoever has no second factor can do nothing but set one up."""
     settings = _settings(ctx)
     wanted = ctx.request.headers.get("if-match")
     if wanted not in (None, "*", settings.etag):
         raise Problem("HBR-701", "read it again and decide anew")
-    if settings["mfa"] == body.model_dump():
+    mfa = {**settings["mfa"], **body.model_dump(exclude_none=True)}
+    if settings["mfa"] == mfa:
         return ctx.shown(settings, dict(settings["mfa"]))
-    changed = ctx.tx.save(settings, mfa=body.model_dump())
+    since = (settings.get("mfa_since") or ctx.tx.stamp) if body.required else None
+    changed = ctx.tx.save(settings, mfa=mfa, mfa_since=since)
     ctx.audit("mfa.requirement_changed", str(body.required))
+    ctx.track("MFA Requirement Changed", required=body.required)
     ctx.effect(f"{body.required}:{body.grace_days}")
     return ctx.shown(changed, dict(changed["mfa"]))
 
@@ -392,11 +319,15 @@ async def require_mfa(body: MfaRequirement, ctx: Here) -> dict[str, Any]:
 @operation(routes, "POST /v1/members/{member_id}/mfa/reset", id="reset_member_mfa",
            permission=SECURITY)  # fmt: skip
 async def reset_member_mfa(member_id: str, ctx: Here) -> dict[str, Any]:
-    """Ends sessions; the member enrols at the next login. Deliberately without a key."""
+    """Ends sessions; the member enrols anew within 24 hours. Deliberately without a key."""
     member = ctx.get("member", member_id)
     if member["role"] == "owner" and ctx.role != "owner":
         raise Problem("forbidden", "an admin cannot reset the owner's second factor")
-    ctx.tx.save(member, mfa={"enrolled": False, "reset_at": ctx.tx.stamp})
+    kept = {name: member["mfa"][name] for name in ("locked_until",) if name in member["mfa"]}
+    if member["mfa"]["enrolled"]:
+        kept["reset_at"] = ctx.tx.stamp
+    ctx.tx.save(member, mfa={"enrolled": False, **kept})
+    forget_devices(ctx.tx, member)
     for token in ctx.tx.all(NOWHERE, "token"):
         if token.get("member") == member_id and token["kind"] == "session":
             ctx.tx.delete(token)

@@ -45,6 +45,10 @@ async def put_limit(request: Request, times: int) -> dict[str, int]:
 # --- Stripe -------------------------------------------------------------------------------------
 
 
+def _stripe_key(key: str) -> bool:
+    return key.startswith(("rk_live_", "rk_test_")) and "revoked" not in key
+
+
 def _customers() -> list[dict[str, Any]]:
     rng = Random(7)
     found = []
@@ -69,7 +73,7 @@ async def stripe_account(
     key = _bearer(authorization)
     if limited := _limited(request):
         return limited
-    if not key.startswith(("rk_live_", "rk_test_")) or "revoked" in key:
+    if not _stripe_key(key):
         return _refusal(401, "invalid_request_error", "Invalid API Key provided")
     scopes = ["customers", "charges"] if "noscope" in key else [
         "customers", "subscriptions", "invoices", "charges"]  # fmt: skip
@@ -85,7 +89,7 @@ async def stripe_customers(
 ) -> JSONResponse | dict[str, Any]:
     if limited := _limited(request):
         return limited
-    if not _bearer(authorization).startswith(("rk_live_", "rk_test_")):
+    if not _stripe_key(_bearer(authorization)):
         return _refusal(401, "invalid_request_error", "Invalid API Key provided")
     found = _customers()
     start = next((i + 1 for i, c in enumerate(found) if c["id"] == starting_after), 0)
@@ -122,10 +126,13 @@ async def hubspot_contacts(
     if not _bearer(authorization).startswith("pat-"):
         return _refusal(401, "EXPIRED_AUTHENTICATION", "the token is expired or revoked")
     rng = Random(11)
-    found = [
-        {"id": str(number), "createdAt": (BEGIN + timedelta(hours=rng.randint(0, 3600))).isoformat(),
-         "properties": {"lifecyclestage": rng.choice(("lead", "customer", "subscriber"))}}
-        for number in range(CONTACTS)
-    ]  # fmt: skip
+    found = []
+    for number in range(CONTACTS):
+        created = BEGIN + timedelta(hours=rng.randint(0, 3600))
+        stage = rng.choice(("lead", "customer", "subscriber"))
+        found.append(
+            {"id": str(number), "createdAt": created.isoformat(),
+             "properties": {"lifecyclestage": stage}},
+        )  # fmt: skip
     following = {"paging": {"next": {"after": after + limit}}} if after + limit < CONTACTS else {}
     return {"results": found[after : after + limit], **following}

@@ -40,8 +40,35 @@ CREATE TABLE IF NOT EXISTS idempotency (
   PRIMARY KEY (workspace, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outbox (
   id INTEGER PRIMARY KEY, body TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS hook (
+  id TEXT PRIMARY KEY, secret TEXT NOT NULL, failing_since TEXT, off_since TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS delivery (
+  id TEXT PRIMARY KEY, workspace TEXT NOT NULL, webhook_id TEXT NOT NULL, type TEXT NOT NULL,
+  body TEXT NOT NULL, state TEXT NOT NULL, tries INTEGER NOT NULL, due TEXT NOT NULL,
+  result TEXT, created TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS delivery_due ON delivery(due) WHERE state='waiting';
+CREATE INDEX IF NOT EXISTS delivery_hook ON delivery(webhook_id, created);
+CREATE TABLE IF NOT EXISTS usage (
+  workspace TEXT NOT NULL, month TEXT NOT NULL, events INTEGER NOT NULL,
+  PRIMARY KEY (workspace, month)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS watch (
+  alert_id TEXT PRIMARY KEY, state TEXT NOT NULL DEFAULT 'normal', due TEXT NOT NULL,
+  checked TEXT, told TEXT, said INTEGER NOT NULL DEFAULT 0, inside INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS alert_change (
+  id INTEGER PRIMARY KEY, alert_id TEXT NOT NULL, at TEXT NOT NULL, state TEXT NOT NULL,
+  value REAL NOT NULL, threshold INTEGER, low REAL, high REAL, told INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS alert_changes ON alert_change(alert_id);
+CREATE TABLE IF NOT EXISTS run_plan (
+  connection_id TEXT PRIMARY KEY, due TEXT NOT NULL, since TEXT NOT NULL, skipped TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS run_due ON run_plan(due);
+CREATE INDEX IF NOT EXISTS delivery_age ON delivery(created);
 """
-TABLES = ("object", "event", "replaced", "effect", "idempotency", "outbox")
+TABLES = (
+    "object", "event", "replaced", "effect", "idempotency", "outbox", "hook", "delivery",
+    "watch", "alert_change", "usage", "run_plan",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

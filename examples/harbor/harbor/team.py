@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel, Field
 
-from harbor.accounts import make_login, make_member, seats
-from harbor.context import NOWHERE, Ctx, Here, page
+from harbor import telling
+from harbor.accounts import end_sessions, make_login, make_member
+from harbor.billing import seats
+from harbor.context import NOWHERE, Ctx, Here, page, transaction
+from harbor.deliveries import notify
 from harbor.facts import PAID_ROLES
 from harbor.operations import body_of, operation
 from harbor.problems import Problem
-from harbor.store import Object, Taken
+from harbor.store import Object, Taken, Tx
 
 routes = APIRouter(tags=["Team"])
 Role = Literal["admin", "editor", "viewer", "billing"]
@@ -23,6 +27,7 @@ Email = Annotated[
     Field(pattern=r"^[^@\s]{1,64}@[^@\s]+\.[^@\s]+$", max_length=254, examples=["ana@example.com"]),
 ]
 EXPIRES = timedelta(days=7)
+POLL_S = 1.0
 MOST_A_DAY = 200
 MOST_IN_BULK = 50
 MOST_RESENDS = 3
@@ -63,7 +68,7 @@ class Acceptance(BaseModel):
 
 
 def _member(member: Object) -> dict[str, Any]:
-    return body_of(member, mfa=member["mfa"]["enrolled"])
+    return body_of(member, mfa=member["mfa"]["enrolled"], active=member.get("active", True))
 
 
 @operation(routes, "GET /v1/members", id="list_members", scope="members:read")
@@ -100,6 +105,7 @@ async def change_member_role(member_id: str, body: RoleChange, ctx: Here) -> dic
     changed = ctx.tx.save(member, role=body.role)
     ctx.audit("member.role_changed", member_id)
     ctx.track("Member Role Changed", role=body.role)
+    telling.identify(ctx.tx, changed, ctx.plan.name)
     ctx.effect(f"{member_id}:{body.role}")
     return ctx.shown(changed, _member(changed))
 
@@ -109,10 +115,10 @@ async def change_member_role(member_id: str, body: RoleChange, ctx: Here) -> dic
 async def remove_member(member_id: str, ctx: Here) -> None:
     """Ends all sessions of the person; what they made stays."""
     member = _manageable(ctx, member_id)
-    for kind in ("token", "login"):
-        for each in ctx.tx.all(NOWHERE, kind):
-            if each.get("member") == member_id:
-                ctx.tx.delete(each)
+    end_sessions(ctx.tx, member_id)
+    for login in ctx.tx.all(NOWHERE, "login"):
+        if login["member"] == member_id:
+            ctx.tx.delete(login)
     ctx.tx.delete(member)
     ctx.audit("member.removed", member_id)
     ctx.track("Member Removed")
@@ -191,21 +197,38 @@ def _invite(found: Object) -> dict[str, Any]:
 async def list_invites(
     ctx: Here, state: str | None = "pending", limit: int = 50, cursor: str | None = None
 ) -> dict[str, Any]:
-    _expire(ctx)
+    _expire(ctx.tx)
     found = [_invite(i) for i in ctx.tx.all(ctx.ws, "invite") if state in (None, i["state"])]
     return page(found, limit, cursor)
 
 
-def _expire(ctx: Ctx) -> None:
-    for invite in ctx.tx.all(ctx.ws, "invite"):
-        due = datetime.fromisoformat(invite["expires_at"]) <= ctx.tx.now
-        if due and invite["state"] == "pending":
-            ctx.tx.release(ctx.tx.save(invite, state="expired"))
+def _expire(tx: Tx) -> None:
+    """Invites whose time is over, of every workspace."""
+    rows = tx.db.execute(
+        "SELECT workspace, id FROM object WHERE kind='invite'"
+        " AND json_extract(body, '$.state')='pending'"
+        " AND datetime(json_extract(body, '$.expires_at')) <= datetime(?)",
+        (tx.stamp,),
+    )
+    for workspace, id in rows.fetchall():
+        invite = tx.find(workspace, "invite", id)
+        if invite is not None:
+            tx.release(tx.save(invite, state="expired"))
+            told = {"invite_id": id, "email": invite["email"], "role": invite["role"]}
+            notify(tx, workspace, "invite.expired", told)
+
+
+async def job(app: FastAPI) -> None:
+    """Invites expire even if nobody looks."""
+    while True:
+        async with transaction(app) as tx:
+            _expire(tx)
+        await asyncio.sleep(POLL_S)
 
 
 @operation(routes, "GET /v1/invites/{invite_id}", id="get_invite", scope="members:read")
 async def get_invite(invite_id: str, ctx: Here) -> dict[str, Any]:
-    _expire(ctx)
+    _expire(ctx.tx)
     found = ctx.get("invite", invite_id)
     return ctx.shown(found, _invite(found))
 
@@ -235,7 +258,11 @@ async def create_invites_bulk(body: NewInvites, ctx: Here) -> dict[str, Any]:
     _room(ctx, body.role, len(body.emails))
     results: list[dict[str, Any]] = []
     ids: list[str] = []
-    more = {"role": body.role, "dashboard_ids": [], "sample_project": body.sample_project}
+    more: dict[str, Any] = {
+        "role": body.role,
+        "dashboard_ids": [],
+        "sample_project": body.sample_project,
+    }
     for email in body.emails:
         try:
             made = _invited(ctx, email, more)
@@ -356,4 +383,9 @@ def _join(ctx: Ctx, invite: Object, body: Acceptance) -> dict[str, Any]:
     ctx.member = member
     ctx.audit("member.joined", member.id)
     ctx.track("Member Joined", role=invite["role"])
+    visitor = ctx.request.cookies.get(telling.VISITOR)
+    telling.identify(ctx.tx, member, ctx.plan.name, invited=True, visitor=visitor)
+    telling.group(ctx.tx, ctx.here, member.id)
+    told = {"member_id": member.id, "email": member["email"], "role": member["role"]}
+    notify(ctx.tx, invite.workspace, "member.joined", told)
     return {"user_id": member.id, "workspace_id": invite.workspace}
