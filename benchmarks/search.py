@@ -25,6 +25,7 @@ from retrieval.edge import EdgeIndex
 from retrieval.index import Index, Point
 from retrieval.memory import MemoryIndex
 from retrieval.server import ServerIndex
+from retrieval.tags import KEY_BYTES, tags_under
 from retrieval.types import ChunkId, Labels, Scope, SparseVector, Vector
 
 DIMENSION = 384
@@ -33,6 +34,7 @@ TENANTS = ("acme", "globex", "initech", "umbrella")
 PLANS = (("*",), ("*",), ("*",), ("pro",))
 VIEWER = Scope("acme", holds={"plan": frozenset({"free"})})
 LIMIT = 50
+TAGS = tags_under(bytes(KEY_BYTES))("benchmark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,8 @@ def rows(size: int, questions: int, baseline_size: int) -> Iterator[Row]:
     exact = MemoryIndex(DIMENSION)
     exact.upsert(stored)
     with TemporaryDirectory() as folder:
-        edge = EdgeIndex.open(Path(folder) / "index", dimension=DIMENSION, writable=True)
+        path = Path(folder) / "index"
+        edge = EdgeIndex.open(path, dimension=DIMENSION, tags=TAGS, writable=True)
         yield measure("Qdrant Edge", edge, stored, questions, exact)
         edge.close()
     if size > baseline_size:
@@ -110,7 +113,7 @@ def rows(size: int, questions: int, baseline_size: int) -> Iterator[Row]:
     few = max(5, questions // 20)
     yield measure("MemoryIndex (numpy)", MemoryIndex(DIMENSION), stored, few, None)
     client = QdrantClient(":memory:")
-    local = ServerIndex.create(client, "docs", dimension=DIMENSION)
+    local = ServerIndex.create(client, "docs", dimension=DIMENSION, tags=TAGS)
     yield measure("qdrant-client local", local, stored, few, exact)
     client.close()
 

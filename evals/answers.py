@@ -184,7 +184,7 @@ def _record(
         words = under.redactor.redact(question.text).text
         ids = [p.chunk.id for p in under.retriever.retrieve(words, scope).retrieved]
     with under.library.lease() as snapshot:
-        chunks = snapshot.chunks.get({*ids, *(c.chunk_id for c in answer.citations)})
+        chunks = snapshot.chunks.get(scope.tenant, {*ids, *(c.chunk_id for c in answer.citations)})
     return Asked(
         question=question,
         answer=answer,

@@ -72,7 +72,7 @@ def collect(corpus: Corpus, snapshot: Snapshot, encoder: Encoder) -> Iterator[Sa
         rankings = snapshot.index.search(dense, sparse, scope, policy.depth + 100)
         for kind, gone in _cases(question):
             seen = _without(rankings, gone, policy.depth)
-            asked, pages = found(snapshot, seen, text, policy.pages)
+            asked, pages = found(snapshot, seen, text, scope, policy.pages)
             if pages:
                 yield _sample(question, text, kind, asked, pages)
 

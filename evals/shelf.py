@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from retrieval.index import Point
 from retrieval.library import Snapshot
 from retrieval.representation import dense_text, sparse_passage
 from retrieval.store import ChunkWriter, SqlChunkStore
+from retrieval.tags import KEY_BYTES, tags_under
 from retrieval.types import Chunk, Encoder
 
 TENANT = "eval"
@@ -43,7 +45,9 @@ def shelve(chunks: list[Chunk], encoder: Encoder) -> Iterator[Snapshot]:
         for c, v in zip(chunks, dense, strict=True)
     ]
     with TemporaryDirectory() as folder:
-        index = EdgeIndex.open(Path(folder) / "shard", dimension=encoder.dimension, writable=True)
+        tags = tags_under(secrets.token_bytes(KEY_BYTES))(VERSION)
+        shard = Path(folder) / "shard"
+        index = EdgeIndex.open(shard, dimension=encoder.dimension, tags=tags, writable=True)
         index.upsert(points)
         engine = write_file(Path(folder) / "chunks.sqlite")
         ChunkWriter(engine, VERSION).put(chunks)

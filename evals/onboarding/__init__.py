@@ -1,0 +1,1 @@
+"""development data, simulated worlds -> what each model does beside the plain baseline."""
