@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -31,6 +32,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Draw the seed of the property tests here, so that the header can print it."""
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+
+
+LONG = ("e2e", "agent/attacking", "tools/simulation", "tools/receipts", "api/test_schema_fuzz.py")
+"""Parts of `tests/` whose files take longest: begun first, so that no core waits at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    long = tuple(str(here / part) for part in LONG)
+    items.sort(key=lambda item: not str(item.path).startswith(long))
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -30,7 +30,7 @@ def read(library: Library) -> tuple[str, int, int]:
         found = snapshot.index.search(
             ENCODER.encode_query(question), sparse_query(question), SCOPE, 10
         )
-        chunks = snapshot.chunks.get([hit.id for hit in found.dense])
+        chunks = snapshot.chunks.get("acme", [hit.id for hit in found.dense])
         return snapshot.version, len(found.dense), len(chunks)
 
 
@@ -130,7 +130,8 @@ class ArchiveContract:
         with library.lease() as snapshot:
             assert snapshot.version == manifest.version
             assert set(snapshot.index.hashes()) == {TWO[1].id, THREE[2].id}
-            assert set(snapshot.chunks.get([c.id for c in THREE])) == {TWO[1].id, THREE[2].id}
+            kept = snapshot.chunks.get("acme", [c.id for c in THREE])
+            assert set(kept) == {TWO[1].id, THREE[2].id}
         with archive.writing():
             archive.rollback(None, LATER)
         assert read(library) == (first, 2, 2)

@@ -12,8 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from retrieval.index import Index, MissingTenantError, Point, UnknownFieldError
+from retrieval.gateway import Gateway
+from retrieval.index import (
+    Index,
+    MissingTenantError,
+    OutsideScopeError,
+    Point,
+    UnknownFieldError,
+)
 from retrieval.memory import MemoryIndex
+from retrieval.tags import KEY_BYTES, TagsOf, tags_under
 from retrieval.types import LABEL_FIELDS, ChunkId, Hit, Labels, Scope, SparseVector, Vector
 
 DIMENSION = 16
@@ -26,6 +34,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "locale": ("en", "de"),
 }
 EVERYBODY = Scope("acme", unrestricted=True)
+TAGS: TagsOf = tags_under(bytes(range(KEY_BYTES)))
 
 
 def dense(seed: int) -> Vector:
@@ -266,12 +275,26 @@ class IndexContract:
         secret = point(2, Labels("acme", audience=("admin",)))
         index.upsert([foreign, secret, point(3)])
         self.blind(index, monkeypatch)
-        with capture_logs() as logs:
-            found = index.search(dense(1), sparse(QUERY_TERMS), Scope("acme"), 10)
-            fused = index.fused(dense(1), sparse(QUERY_TERMS), Scope("acme"), 10)
-        assert {hit.id for hit in (*found.dense, *found.sparse, *fused)} == {point(3).id}
-        assert {log["chunk"] for log in logs} == {foreign.id, secret.id}
-        assert {log["log_level"] for log in logs} == {"error"}
+        for ask in (index.search, index.fused):
+            with capture_logs() as logs, pytest.raises(OutsideScopeError, match="2 hits"):
+                ask(dense(1), sparse(QUERY_TERMS), Scope("acme"), 10)
+            assert {log["chunk_id"]: log["reason"] for log in logs} == {
+                foreign.id: "tenant",
+                secret.id: "audience",
+            }
+            assert {log["log_level"] for log in logs} == {"error"}
+
+    def test_points_of_another_version_are_not_taken(
+        self, index: Index, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As after a copy of files from version to version: the labels fit, the tags do not."""
+        index.upsert([point(1)])
+        monkeypatch.setattr(index, "_gateway", Gateway(TAGS("docs__other")))
+        for ask in (index.search, index.fused):
+            with capture_logs() as logs, pytest.raises(OutsideScopeError, match="1 hits"):
+                ask(dense(1), sparse({}), EVERYBODY, 5)
+            assert [log["reason"] for log in logs] == ["tag"]
+            assert logs[0]["index_version"] == "docs__other"
 
     @settings(
         max_examples=60,

@@ -31,6 +31,7 @@ from tests.tools.journal.making import (
     yes,
 )
 from tools.journal import (
+    REMINDER,
     ApprovalError,
     Ending,
     IllegalMoveError,
@@ -208,8 +209,35 @@ class JournalContract(DecidingContract, DoingContract):
         assert await journal.actions("acme", subject="ada") == (one, two)
         assert await journal.actions("acme", states=[State.PENDING]) == (two,)
         assert await journal.actions("acme", thread_id="t1") == (one, three)
-        assert await journal.actions("acme", limit=2) == (one, two)
+        assert await journal.actions("acme", limit=2) == (two, three)
+        assert await journal.asked_for("acme", "ada") == (one, two)
+        assert await journal.asked_for("acme", "ada", before=three.id, limit=1) == (two,)
+        assert await journal.asked_for("acme", "ada", before=two.id) == (one,)
+        assert await journal.asked_for("acme", "ada", before=one.id) == ()
+        assert await journal.asked_for("acme", "ada", before="nobody's") == ()
+        assert await journal.asked_for("acme", "bob", thread_id="t1") == (three,)
         assert await journal.actions("nobody") == ()
+
+    async def test_flows_are_listed_without_their_steps(self, bench: Bench) -> None:
+        flow = await started(bench.journal)
+        step = await bench.journal.propose(new(parent=flow.action.id, step="a"))
+        alone = await bench.journal.propose(new())
+        every = await bench.journal.actions("acme")
+        assert [action.id for action in every] == [flow.action.id, step.id, alone.id]
+        whole = await bench.journal.asked_for("acme", "ada")
+        assert [action.id for action in whole] == [flow.action.id, alone.id]
+        newest = await bench.journal.asked_for("acme", "ada", limit=1, before=alone.id)
+        assert [action.id for action in newest] == [flow.action.id]
+
+    async def test_receipts_of_one_person_are_their_own(self, bench: Bench) -> None:
+        first = await succeeded(bench.journal)
+        await succeeded(bench.journal, new(who=BOB))
+        third = await succeeded(bench.journal)
+        await succeeded(bench.journal, new(who=EVE))
+        ada = await bench.journal.receipts("acme", subject="ada")
+        assert [(r.seq, r.action_id) for r in ada] == [(1, first.id), (3, third.id)]
+        assert await bench.journal.receipts("acme", subject="ada", after=1, limit=1) == ada[1:]
+        assert await bench.journal.receipts("acme", subject="eve") == ()
 
     async def test_news_stay_until_they_are_told(self, bench: Bench) -> None:
         await bench.journal.propose(new())
@@ -224,6 +252,36 @@ class JournalContract(DecidingContract, DoingContract):
         bench.hands.pass_s(60)
         assert await bench.journal.outbox() == (second,)
         await bench.journal.sent([])
+
+    async def test_a_reminder_comes_once_when_it_is_due(self, bench: Bench) -> None:
+        journal = bench.journal
+        done = await succeeded(journal, new(thread_id="t1"))
+        await journal.sent(await journal.outbox())
+        assert await journal.remind("acme", done.id, 60)
+        assert not await journal.remind("acme", done.id, 5)
+        assert await journal.outbox() == ()
+        bench.hands.pass_s(60)
+        (row,) = await journal.outbox()
+        assert (row.kind, row.action_id, row.thread_id) == (REMINDER, done.id, "t1")
+        await journal.sent([row])
+        assert not await journal.remind("acme", done.id, 5)
+        with pytest.raises(UnknownActionError):
+            await journal.remind("umbrella", done.id, 5)
+
+    async def test_reminders_of_one_conversation_can_be_hushed(self, bench: Bench) -> None:
+        journal = bench.journal
+        first = await succeeded(journal, new(thread_id="t1"))
+        other = await succeeded(journal, new(thread_id="t2"))
+        await journal.sent(await journal.outbox())
+        for action in (first, other):
+            await journal.remind("acme", action.id, 60)
+        await journal.propose(new(who=EVE, thread_id="t1"))
+        assert await journal.hush("umbrella", "t1") == 0
+        assert await journal.hush("acme", "t1") == 1
+        assert await journal.hush("acme", "t1") == 0
+        bench.hands.pass_s(60)
+        told = [(row.kind, row.thread_id) for row in await journal.outbox()]
+        assert told == [(REMINDER, "t2"), ("action.proposed", "t1")]
 
     async def test_a_foreign_tenant_reaches_nothing(self, bench: Bench) -> None:
         done = await succeeded(bench.journal)

@@ -54,12 +54,13 @@ KEPT_IN_DOCUMENTS = [
 BOMBS = ["." * 8000, "a." * 4000, "a@" * 4000, "1 " * 4000, "+1" * 4000, "-" * 8000, "://" * 3000,
          "password:" * 900, "eyJ" * 3000, "BEGIN PRIVATE KEY-----" * 400, "[" * 8000,
          "curl -u " * 1000, "a" * 8000, "9" * 8000, ":" * 8000, "x-" * 4000]  # fmt: skip
-STALL_S = 0.5
-"""The longest that an adversarial text of 8 KB may take, safety target 34."""
 
 
 class RedactorContract:
     """Inherited by the test module of each adapter, which provides `redactor`."""
+
+    stall_s = 0.5
+    """The longest that an adversarial text of 8 KB may take, safety target 34."""
 
     @pytest.fixture
     def redactor(self) -> Redactor:
@@ -132,5 +133,5 @@ class RedactorContract:
     ) -> None:
         started = time.perf_counter()
         text = redactor.redact(f"{bomb} \n jana@firma.de \n {bomb}").text
-        assert time.perf_counter() - started < STALL_S
+        assert time.perf_counter() - started < self.stall_s
         assert "jana@firma.de" not in text

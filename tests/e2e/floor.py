@@ -14,7 +14,9 @@ from pydantic import JsonValue
 from agent.acting.scripted import ScriptedPlanner
 from embark.acting import Hands, open_hands
 from embark.layers import load_settings
+from embark.records import now
 from embark.settings import Settings
+from guardrails.audit.memory import MemoryAudit
 from tests.harbor.running import ROOT, Harbor
 from tools.acting import Decision, Request
 from tools.canonical import new_id
@@ -114,12 +116,12 @@ async def open_floor(
     settings = floor_settings(harbor.base_url, folder, **more)
     told: list[OutboxRow] = []
 
-    async def tell(row: OutboxRow) -> bool:
+    async def tell(row: OutboxRow) -> None:
         told.append(row)
-        return True
 
     async with AsyncExitStack() as closing:
-        hands = await closing.enter_async_context(open_hands(settings, ScriptedPlanner()))
+        opening = open_hands(settings, ScriptedPlanner(), MemoryAudit(now))
+        hands = await closing.enter_async_context(opening)
         if working:
             await closing.enter_async_context(hands.at_work(tell))
         yield Floor(hands, harbor, told)

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pydantic import JsonValue
 from sqlalchemy import Connection, create_engine, make_url, text
 
-POSTGRES = os.environ.get(
-    "EMBARK_TEST_POSTGRES_URL", "postgresql+psycopg://root@127.0.0.1:5432/test"
-)
+from tests.postgres import POSTGRES
+
 SCHEMA = f"embark_flows_{os.getpid()}"
 ROWS = 30
 

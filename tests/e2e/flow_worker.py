@@ -11,13 +11,16 @@ from pathlib import Path
 
 from agent.acting.scripted import ScriptedPlanner
 from embark.acting import open_hands
+from embark.records import now
+from guardrails.audit.memory import MemoryAudit
 from tests.e2e.floor import floor_settings
 from tools.worker import tell_nobody
 
 
 async def main(url: str, folder: Path) -> None:
     settings = floor_settings(url, folder)
-    async with open_hands(settings, ScriptedPlanner()) as hands, hands.at_work(tell_nobody):
+    opening = open_hands(settings, ScriptedPlanner(), MemoryAudit(now))
+    async with opening as hands, hands.at_work(tell_nobody):
         await asyncio.Event().wait()
 
 

@@ -21,6 +21,7 @@ from tests.e2e.flow_runs import doubled
 from tests.harbor.running import ROOT, Harbor, running_harbor
 from tools.acting import NoSuchToolError
 from tools.journal import Action, ApprovalError, State
+from tools.tool import Reminding
 
 FLOWS = ROOT / "examples" / "harbor" / "flows"
 ENDS_S = 60.0
@@ -146,6 +147,32 @@ async def test_a_domain_waits_for_its_record_and_goes_on_by_itself(
         assert str(done.effect_ref).startswith("sha256:")
         await taken_back(floor, done, before)
     assert doubled(harbor) == []
+
+
+async def test_what_security_leaves_open_is_seen_in_harbor_as_it_is_now(
+    harbor: Harbor, tmp_path: Path
+) -> None:
+    async with floor_of(harbor, tmp_path) as floor:
+        case = CASES["security"]
+        assert case.prepare is not None
+        await case.prepare(harbor)
+        asked = {name: case.arguments[name] for name in ("domain", "issuer", "client_id")}
+        asked |= {"provider": "oidc", "client_secret": case.arguments["client_secret"]}
+        done = await floor.do("secure_workspace", asked)
+        tool = floor.hands.registry.tool("secure_workspace")
+        assert isinstance(tool, Reminding)
+
+        async def still_open() -> list[tuple[str, str]]:
+            found = await tool.still_open(done.call, done.who)
+            return [(item.id, item.risk) for item in found]
+
+        left = [("mfa", "high"), ("sso_required", "medium"), ("scim", "low")]
+        assert await still_open() == left
+        wanted = {"required": True, "grace_days": 7}
+        harbor.call("PUT", "/v1/mfa", json=wanted).raise_for_status()
+        assert await still_open() == left[1:]
+        harbor.call("POST", "/v1/scim-tokens").raise_for_status()
+        assert await still_open() == left[1:2]
 
 
 async def test_while_dns_is_missing_the_flow_says_what_it_waits_for(

@@ -5,18 +5,17 @@ Harbor counts the effects; what people see of its state is compared before and a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from tests.e2e.flow_cases import CASES, FAULTS
-from tests.e2e.flow_database import POSTGRES, event_tables
+from tests.e2e.flow_database import event_tables
 from tests.e2e.flow_runs import Run, over
 from tests.harbor.running import Harbor, running_harbor
+from tests.postgres import reachable
 
 HARBORS = 4
 
@@ -30,13 +29,9 @@ def harbors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Harbor]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def tables() -> Iterator[None]:
-    try:
-        with event_tables():
-            yield
-    except OperationalError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no PostgreSQL at {POSTGRES}: {type(error.orig).__name__}")
+    reachable()
+    with event_tables():
+        yield
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -10,40 +10,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
 
 from tests.e2e.killing.__main__ import report, too_slow
 from tests.e2e.killing.driver import KillLoop, all_points
-from tests.e2e.killing.parts import POSTGRES, journal_urls
+from tests.e2e.killing.parts import journal_urls
 
 KILLS = int(os.environ.get("EMBARK_TEST_KILLS", "150"))
 SEED = int(os.environ.get("EMBARK_TEST_SEED", "3"))
 LEASES_S = {"sqlite": 15.0, "postgresql+psycopg": 1.5}
 SHARE_OF_POINTS = 0.6
 """Of all points at which a loop this short must have killed; the soak comes by every one."""
+CROWDED = 2.0
+"""Work that takes longer than this times its processor time shares the machine with others: the
+limits stretch by as much as that is exceeded. The command does not stretch them."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "postgres":
-        _reachable()
     with journal_urls(request.param, tmp_path) as url:
         yield url
 
 
-def _reachable() -> None:
-    engine = create_engine(POSTGRES, connect_args={"connect_timeout": 2})
-    try:
-        engine.connect().close()
-    except OperationalError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no PostgreSQL at {POSTGRES}: {type(error.orig).__name__}")
-    finally:
-        engine.dispose()
-
-
+@pytest.mark.alone
 def test_kills(journal: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # a long lease shows what slots do for recovery, a short one comes by renewals
     lease_s = LEASES_S[journal.partition(":")[0]]
@@ -55,6 +43,6 @@ def test_kills(journal: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert found.accepted >= KILLS // 2, "too little was going on to be interrupted"
     assert found.effects >= found.states["succeeded"]
     assert found.after_restart, "no kill interrupted anything"
-    assert not too_slow(found)
+    assert not too_slow(found, max(1.0, found.crowding / CROWDED))
     everywhere = {*all_points("clerk"), *all_points("worker")}
     assert len(everywhere & found.points.keys()) >= SHARE_OF_POINTS * len(everywhere)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pytest
 
 from agent import Copilot, Message
 from api import create_app
@@ -110,6 +111,7 @@ class Load:
                 return
 
 
+@pytest.mark.alone
 async def test_200_users_ask_while_the_index_switches(tmp_path: Path) -> None:
     docs = docs_below(tmp_path)
     docs.publish(1)

@@ -39,10 +39,11 @@ def report(name: str, found: Findings) -> str:
     )
 
 
-def too_slow(found: Findings) -> bool:
-    """As measured, whatever else the machine did."""
+def too_slow(found: Findings, slack: float = 1.0) -> bool:
+    """As measured; `slack` stretches the limits for a machine that others use too."""
     recovered = percentile(found.after_restart, 0.99)
-    return recovered > RECOVERED_S or max(found.surfaced, default=0.0) > SURFACED_S
+    surfaced = max(found.surfaced, default=0.0)
+    return recovered > RECOVERED_S * slack or surfaced > SURFACED_S * slack
 
 
 def main() -> int:

@@ -45,7 +45,8 @@ PATIENT_S, LIFE_S = 4.0, 1.5
 """How long a process may take to come by its point before it is killed where it is."""
 SLOWER = {"counting": 1.0, "harbor": 1.5}
 """Opening the tools of a product takes a part of each life."""
-DRAIN_S = 60.0
+DRAIN_S, DRAIN_EACH_S = 60.0, 0.1
+"""What was left open grows with the kills."""
 SPINS_A_LOOK = 0.002
 SPIN_S = 0.02
 FAULTS_A_LOOK = 0.005
@@ -169,11 +170,12 @@ class KillLoop:
         )
         file = self.folder / "worker.json"
         file.write_text(json.dumps(asdict(config)))
+        patience = DRAIN_S + self.kills * DRAIN_EACH_S
         began = self.lives.began[number] = time.monotonic()
         command = [sys.executable, "-m", "tests.e2e.killing.worker", str(file)]
         with subprocess.Popen(command, cwd=ROOT) as process:
             try:
-                asyncio.run(asyncio.wait_for(drained(self.journal, self.folder), DRAIN_S))
+                asyncio.run(asyncio.wait_for(drained(self.journal, self.folder), patience))
             finally:
                 process.kill()
         mine = [event for event in self._events() if event["process"] == number]

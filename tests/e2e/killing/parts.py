@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine
 
 from tests.e2e.killing.failpoints import Failpoints
+from tests.postgres import own_schema
 from tools.journal import Receipt
 from tools.journal_sql import SqlJournal
 from tools.receipts.keys import KeyRing
@@ -25,9 +24,6 @@ from tools.store.engine import open_engine, upgrade
 from tools.store.ledger import steady_clock
 from tools.vault_sql import SqlVault
 
-POSTGRES = os.environ.get(
-    "EMBARK_TEST_POSTGRES_URL", "postgresql+psycopg://root@127.0.0.1:5432/test"
-)
 MASTER = bytes(range(32))
 
 
@@ -47,14 +43,8 @@ def journal_urls(name: str, folder: Path) -> Iterator[str]:
     if name == "sqlite":
         yield f"sqlite:///{folder / 'journal.sqlite'}"
         return
-    schema = f"killing_{uuid.uuid4().hex}"
-    try:
-        yield f"{POSTGRES}#{schema}"
-    finally:
-        admin = create_engine(POSTGRES)
-        with admin.begin() as connection:
-            connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
-        admin.dispose()
+    with own_schema() as (url, schema):
+        yield f"{url}#{schema}"
 
 
 def prepare_journal(journal: str, folder: Path) -> None:

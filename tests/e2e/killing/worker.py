@@ -211,9 +211,8 @@ async def _serve(config: Config, journal: Journal, executor: Executor, log: Log)
     for name, event in (("claim", "claimed"), ("settle", "settled"), ("postpone", "postponed")):
         setattr(journal, name, log.noting(event, getattr(journal, name)))
 
-    async def tell(row: OutboxRow) -> bool:
+    async def tell(row: OutboxRow) -> None:
         log.write("told", action=row.action_id, kind=row.kind)
-        return True
 
     worker = Worker(
         WorkerParts(

@@ -1,0 +1,66 @@
+"""An import that fails in Harbor: help within three seconds, and the way out first of all."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.e2e.onboarding.log import arrived
+from tests.e2e.onboarding.people import (
+    PATIENCE_S,
+    POLL_S,
+    Body,
+    Someone,
+    actions,
+    imports_csv,
+    signed_up,
+    states,
+)
+from tests.e2e.onboarding.stage import Running
+
+pytestmark = pytest.mark.alone
+PROMISED_S = 3.0
+
+
+def failing_import(product: Running) -> Someone:
+    """Harbor's source breaks off halfway, once."""
+    owner = signed_up(product)
+    owner.until(lambda standing: bool(standing["checklist"]))
+    product.stage.harbor.fault("start_import", "partial")
+    imports_csv(owner)
+    return owner
+
+
+def message(person: Someone) -> Body:
+    """The first of the inbox."""
+    ends = time.monotonic() + PATIENCE_S
+    while not (found := person.messages()):
+        assert time.monotonic() < ends, "no message"
+        time.sleep(POLL_S)
+    return found[0]
+
+
+async def test_the_way_out_comes_first(product: Running) -> None:
+    owner = failing_import(product)
+    standing = owner.until(lambda found: "fix_import" in actions(found))
+    seen = time.time()
+    first = standing["cards"][0]
+    assert (first["action"], first["tool"]) == ("fix_import", "fix_it")
+    assert "connect_data" not in actions(standing), "once more would fail once more"
+    assert states(standing)["connect"] == "open"
+    late = seen - (await arrived(owner, "Import Failed")).timestamp()
+    assert late <= PROMISED_S, f"{late:.2f} s"
+    imports_csv(owner)  # mended, and tried again
+    mended = owner.until(lambda found: states(found)["connect"] == "done")
+    assert mended["share"] > standing["share"]
+
+
+async def test_a_message_says_how_to_mend_it(product: Running) -> None:
+    owner = failing_import(product)
+    told = message(owner)
+    late = time.time() - (await arrived(owner, "Import Failed")).timestamp()
+    assert late <= PROMISED_S, f"{late:.2f} s"
+    assert told["title"]
+    assert told["body"]
+    assert told["seen"] is False
