@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := agent api embark evals guardrails ingest onboarding retrieval tools
 BENCH ?= $(filter-out soak,$(basename $(notdir $(sort $(wildcard benchmarks/*.py)))))
+NONE_IS_FINE := || [ $$? -eq 5 ]
 STYLE := ../shared/checks/style_metrics.py
 
-.PHONY: lock setup demo test check format format-check lint types layers style bench soak soak-server soak-actions clean help
+.PHONY: lock setup demo test check format format-check lint types layers style bench soak soak-server soak-actions soak-tenancy clean help
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -24,8 +25,9 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## Start Harbor, index its docs, serve them and open the chat page
 	$(BIN)/embark --config examples/harbor/embark.toml demo $(ARGS)
 
-test: setup ## Run every test
-	$(BIN)/python -m pytest -q $(ARGS)
+test: setup ## Run every test; ARGS narrows it (ARGS=tests/agent)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not alone" $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/python -m pytest -q -m alone $(ARGS) $(NONE_IS_FINE)
 
 check: setup format-check lint types layers style test ## Everything that a change must pass
 
@@ -60,17 +62,30 @@ KILLS ?= 10000
 SCHEDULES ?= 1000000
 MUTATIONS ?= 100000
 RECEIPTS ?= 1000000
+ATTACKS ?= 10000
+TENANCY ?= 1000000
+TENANTS ?= 1000
 
-soak: soak-server soak-actions ## Everything that takes hours
+soak: soak-server soak-actions soak-tenancy ## Everything that takes hours
 
 soak-server: setup ## Keep the server under load while the index switches
 	$(BIN)/python benchmarks/soak.py $(ARGS)
 
-soak-actions: setup ## Kills, schedules and forged receipts in full numbers
+soak-actions: setup ## Kills, schedules, forged receipts and attacks in full numbers
 	$(BIN)/python -m tests.e2e.killing --kills $(KILLS)
 	$(BIN)/python -m tests.tools.simulation --schedules $(SCHEDULES)
 	$(BIN)/python -m tests.tools.receipts --mutations $(MUTATIONS)
+	$(BIN)/python -m tests.agent.attacking --cases $(ATTACKS)
 	$(BIN)/python benchmarks/receipts.py --count $(RECEIPTS)
+
+STORE_TESTS := tests/tools/journal tests/tools/held tests/agent/test_conversations_sql.py \
+	tests/api tests/guardrails tests/retrieval
+
+soak-tenancy: setup ## Requests to every route as other tenants, and every statement of the stores watched
+	$(BIN)/python -m tests.e2e.tenancy --requests $(TENANCY) --tenants $(TENANTS)
+	EMBARK_TEST_TENANTS=$(TENANTS) EMBARK_TEST_REVOCATIONS=1000 \
+		$(BIN)/python -m pytest -q tests/e2e/tenancy/test_stores.py tests/agent/test_revoking.py
+	$(BIN)/python -m pytest -q -p tests.e2e.tenancy.plugin $(STORE_TESTS)
 
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
