@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import create_engine
 
+from onboarding.interventions import Reason
 from onboarding.store.events.log import SqlEventLog
+from onboarding.store.interventions.sql import SqlDeliveries
+from onboarding.store.interventions.store import Wanted
 from onboarding.types import Event, Person
 from tests.e2e.onboarding.people import Someone
 
@@ -31,6 +34,17 @@ async def arrived(person: Someone, name: str) -> datetime:
     found = [event for event in await events_of(person) if event.name == name]
     assert found, f"no {name} in the log"
     return max(event.received_at for event in found)
+
+
+async def withheld(person: Someone) -> bool:
+    """Whether a message to them was drawn to be left out."""
+    file = person.running.stage.data / "onboarding.sqlite"
+    engine = create_engine(f"sqlite:///{file}")
+    try:
+        found = await SqlDeliveries(engine).deliveries(TENANT, Wanted(person.id))
+    finally:
+        engine.dispose()
+    return any(each.reason is Reason.NULL for each in found)
 
 
 async def time_to_value(person: Someone, *goal: str, every: bool = False) -> timedelta:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.e2e.onboarding.log import arrived
+from tests.e2e.onboarding.log import arrived, withheld
 from tests.e2e.onboarding.people import (
     PATIENCE_S,
     POLL_S,
@@ -21,6 +21,8 @@ from tests.e2e.onboarding.stage import Running
 
 pytestmark = pytest.mark.alone
 PROMISED_S = 3.0
+PEOPLE = 6
+"""One in twenty gets nothing: six of them in a row, one test in 60 million."""
 
 
 def failing_import(product: Running) -> Someone:
@@ -32,10 +34,13 @@ def failing_import(product: Running) -> Someone:
     return owner
 
 
-def message(person: Someone) -> Body:
-    """The first of the inbox."""
+async def message(person: Someone) -> Body | None:
+    """The first of the inbox; None for whoever was drawn to get none, so that the others can be
+    compared with them."""
     ends = time.monotonic() + PATIENCE_S
     while not (found := person.messages()):
+        if await withheld(person):
+            return None
         assert time.monotonic() < ends, "no message"
         time.sleep(POLL_S)
     return found[0]
@@ -57,8 +62,13 @@ async def test_the_way_out_comes_first(product: Running) -> None:
 
 
 async def test_a_message_says_how_to_mend_it(product: Running) -> None:
-    owner = failing_import(product)
-    told = message(owner)
+    for _ in range(PEOPLE):
+        owner = failing_import(product)
+        told = await message(owner)
+        if told is not None:
+            break
+    else:
+        pytest.fail(f"each of {PEOPLE} people was drawn to get nothing")
     late = time.time() - (await arrived(owner, "Import Failed")).timestamp()
     assert late <= PROMISED_S, f"{late:.2f} s"
     assert told["title"]
