@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+import structlog
+
 from guardrails.consent import Purpose
 from guardrails.store import StoreUnavailableError
 from onboarding.engine.moments import Moments
@@ -16,12 +18,13 @@ from onboarding.interventions.channel import StandingUnavailableError
 from onboarding.journeys import Enrolment, Journey, Leave, in_audience
 from onboarding.journeys.sending import due_sends
 from onboarding.rules import Moment, is_known, is_settled
-from onboarding.store.journeys.current import CurrentCatalogues
+from onboarding.store.journeys.current import CurrentCatalogues, version_of
 from onboarding.store.journeys.desk import JourneyDesk, Standing
 from onboarding.store.journeys.store import ProgressStore
 
 OUTSIDE: Final = frozenset({"friction"})
 """What plans messages without being a journey: a file's name never begins so."""
+_log = structlog.get_logger(__name__)
 
 
 class Permits(Protocol):
@@ -61,10 +64,13 @@ class JourneyStandings:
 
     async def _of_journey(self, message: Message, now: datetime) -> Asked:
         parts, person = self._parts, message.person
-        name, _, version = message.journey.rpartition("@")
+        named = version_of(message.journey)
+        if named is None:
+            _log.error("messages.bad_journey_reference", journey=message.journey)
+            return Asked(journey_left=True)
         known = await parts.progress.of(person.tenant, person.user)
-        mine = [e for e in known if (e.journey, e.entry) == (name, message.entry)]
-        journey = await parts.catalogues.journey(person.tenant, name, int(version))
+        mine = [e for e in known if (e.journey, e.entry) == (named.name, message.entry)]
+        journey = await parts.catalogues.journey(person.tenant, *named)
         moment = await parts.moments.of(person, now)
         if not mine or journey is None or moment is None:
             return Asked(journey_left=True, consented=moment is not None)

@@ -1,12 +1,40 @@
-"""The catalogue that is current, and any version that somebody is still on."""
+"""The catalogue that is current, and any version that somebody is still on.
+
+Lint keeps what cannot be read from being published. Where it is stored all the same, such as by an
+older server, that one definition is not served and the log says so once; the others are.
+"""
 
 from __future__ import annotations
 
-from onboarding.journeys import Catalogue, Journey, Kit, Source, load_sources
-from onboarding.store.journeys.store import CatalogueStore
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
-KEPT = 8
+import structlog
+
+from onboarding.journeys import Catalogue, Journey, Kit, Source, load_sources
+from onboarding.journeys.catalogue import Defined
+from onboarding.rules import DataFileError
+from onboarding.store.journeys.store import CatalogueStore, UnknownReleaseError
+
+KEPT: Final = 8
 """Releases kept in memory for each tenant: the current one, and those that rollbacks return to."""
+LONGEST: Final = 9
+"""Digits of a version."""
+_log = structlog.get_logger(__name__)
+
+
+class Version(NamedTuple):
+    """What `name@version` says."""
+
+    name: str
+    number: int
+
+
+def version_of(ref: str) -> Version | None:
+    """None for what is no such reference."""
+    name, _, number = ref.rpartition("@")
+    fits = name and number.isdecimal() and len(number) <= LONGEST
+    return Version(name, int(number)) if fits else None
 
 
 class CurrentCatalogues:
@@ -16,7 +44,8 @@ class CurrentCatalogues:
     def __init__(self, store: CatalogueStore) -> None:
         self._store = store
         self._releases: dict[tuple[str, int], Catalogue] = {}
-        self._versions: dict[tuple[str, str, str, int], Journey | Kit] = {}
+        self._versions: dict[tuple[str, str, str, int], Journey | Kit | None] = {}
+        self._refused: set[tuple[str, str]] = set()
 
     async def of(self, tenant: str) -> Catalogue:
         """Empty where nothing is published. Raises StoreUnavailableError."""
@@ -25,8 +54,7 @@ class CurrentCatalogues:
             return Catalogue()
         known = self._releases.get((tenant, number))
         if known is None:
-            release = await self._store.release(tenant, number)
-            known = load_sources(release.sources)
+            known = await self._released(tenant, number)
             mine = [key for key in self._releases if key[0] == tenant]
             for key in mine[: max(0, len(mine) - KEPT + 1)]:
                 del self._releases[key]
@@ -45,12 +73,27 @@ class CurrentCatalogues:
         return None
 
     async def kit(self, tenant: str, ref: str | None) -> Kit | None:
-        """`name@version`."""
-        if ref is None:
+        """`name@version`; None for what is none, or cannot be read."""
+        named = version_of(ref) if ref is not None else None
+        if named is None:
+            self._refuse(tenant, ref)
             return None
-        name, _, version = ref.rpartition("@")
-        found = await self._version(tenant, "kit", name, int(version))
+        found = await self._version(tenant, "kit", named.name, named.number)
         return found if isinstance(found, Kit) else None
+
+    async def _released(self, tenant: str, number: int) -> Catalogue:
+        try:
+            release = await self._store.release(tenant, number)
+        except UnknownReleaseError:
+            _log.error("journeys.no_release", release=number)
+            return Catalogue()
+        return Catalogue(_readable(release.sources))
+
+    def _refuse(self, tenant: str, ref: str | None) -> None:
+        """Told once."""
+        if ref is not None and (tenant, ref) not in self._refused:
+            self._refused.add((tenant, ref))
+            _log.error("journeys.bad_kit_reference", kit=ref)
 
     async def _version(
         self, tenant: str, kind: str, name: str, version: int
@@ -64,8 +107,18 @@ class CurrentCatalogues:
         return self._versions[key]
 
 
-def _one(source: Source) -> Journey | Kit:
-    (defined,) = load_sources([source]).defined
-    if not isinstance(defined.value, Journey | Kit):
-        raise TypeError(f"{source.kind} {source.name} is no journey and no kit")
-    return defined.value
+def _one(source: Source) -> Journey | Kit | None:
+    values = [each.value for each in _readable([source])]
+    return next((each for each in values if isinstance(each, Journey | Kit)), None)
+
+
+def _readable(sources: Iterable[Source]) -> list[Defined]:
+    """Those that can be read; each other one is told."""
+    found: list[Defined] = []
+    for each in sources:
+        try:
+            found += load_sources([each]).defined
+        except DataFileError as failure:
+            name = f"{each.kind} {each.name}@{each.version}"
+            _log.error("journeys.unreadable", definition=name, problem=failure.problems[0])
+    return found
