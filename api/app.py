@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -45,6 +44,7 @@ from api.pushing import push_runs
 from api.runs import Runs
 from api.staff import AUDIT_READ, person_or_staff_with
 from api.staff import routes as staff
+from guardrails.background import beside
 from retrieval.library import Library
 
 
@@ -68,10 +68,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        pushing = asyncio.create_task(push_runs(context), name="pushed runs")
-        yield
-        pushing.cancel()
-        await asyncio.wait({pushing})
+        async with beside({"pushed runs": lambda: push_runs(context)}):
+            yield
         await context.runs.close()
 
     app = FastAPI(

@@ -29,23 +29,17 @@ from embark.receipts_parts import make_journal, make_vault, open_journal_engine,
 from embark.records import Tell
 from embark.region_parts import check_regions, pin_of, pinned
 from embark.settings import Settings
-from embark.tool_parts import POLICY_VERSION, policy_of
+from embark.tool_parts import POLICY_VERSION, flows_of, kits_of, policy_of
 from embark.webhook_parts import open_sender, telling
 from guardrails.audit import AuditLog
+from guardrails.background import lasting
 from tools import held_sql
 from tools.audited import AuditedDesk
 from tools.connectors import KNOWN_S, SwitchGate
 from tools.credentials import CredentialStore
 from tools.desk import ActionDesk, DeskParts
 from tools.executor import Executor, ExecutorParts
-from tools.flows import (
-    FlowDefinition,
-    FlowFileError,
-    FlowParts,
-    flow_problems,
-    flow_tools,
-    read_flows,
-)
+from tools.flows import FlowParts, flow_problems, flow_tools
 from tools.gate import Gate
 from tools.held_sql import SqlHeldValues
 from tools.journal import Action
@@ -94,7 +88,8 @@ class Hands:
         """A worker beside whatever runs in the block; `tell` hears of every change of state."""
         worker = Worker(self._worker_parts(tell))
         stop = asyncio.Event()
-        serving = asyncio.create_task(worker.serve(stop), name="action worker")
+        lasts = lasting("action worker", lambda: worker.serve(stop), stop=stop)
+        serving = asyncio.create_task(lasts, name="action worker")
         try:
             yield worker
         finally:
@@ -209,12 +204,13 @@ class _Making:
             clock=lambda: datetime.now(UTC),
             report=_progress,
         )
-        flows = self._flows()
+        flows = flows_of(self.settings)
+        kits = kits_of(self.settings, flows)
         try:
-            registry = Registry((*tools, *flow_tools(flows, parts)))
+            registry = Registry((*tools, *flow_tools(flows, parts, kits)))
         except DuplicateToolError as twice:
             raise ConfigurationError([str(twice)]) from twice
-        if problems := flow_problems(flows, registry):
+        if problems := flow_problems(flows, registry, kits):
             raise ConfigurationError(problems)
         executor = Executor(
             ExecutorParts(
@@ -239,15 +235,6 @@ class _Making:
         )
         desks.append(AuditedDesk(desk, self.audit))
         return registry, executor, desks[0]
-
-    def _flows(self) -> tuple[FlowDefinition, ...]:
-        folder = self.settings.actions.flows
-        if folder is None:
-            return ()
-        try:
-            return read_flows(folder)
-        except FlowFileError as mistakes:
-            raise ConfigurationError(mistakes.problems) from mistakes
 
 
 async def _sources(

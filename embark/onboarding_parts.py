@@ -8,10 +8,10 @@ consents, product ───┘        └─> readers of the log, the sweep of w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from pydantic import JsonValue
@@ -27,6 +27,7 @@ from embark.nudges import recording
 from embark.onboarding_database import MODELS, mac_of, open_database
 from embark.records import Books, Tell, now
 from embark.settings import Settings
+from guardrails.background import Work, beside, lasting
 from guardrails.decisions import Row
 from guardrails.refs import owner
 from guardrails.store import StoreUnavailableError
@@ -173,18 +174,14 @@ async def guiding(onboarding: Onboarding | None, settings: Settings) -> AsyncIte
         return
     await publish_first(onboarding, settings)
     stop = asyncio.Event()
-    tasks = [
-        asyncio.create_task(work, name=f"onboarding {name}")
-        for name, work in _work(onboarding, settings).items()
-    ]
-    sending = asyncio.create_task(onboarding.worker.serve(stop, now), name="onboarding messages")
+    sends = lasting("onboarding messages", lambda: onboarding.worker.serve(stop, now), stop=stop)
+    sending = asyncio.create_task(sends, name="onboarding messages")
     try:
-        yield
+        async with beside(_work(onboarding, settings)):
+            yield
     finally:
         stop.set()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, sending, return_exceptions=True)
+        await sending  # what is on its way is sent
 
 
 def noted(onboarding: Onboarding, journal: Journal, tell: Tell) -> Tell:
@@ -201,30 +198,36 @@ def noted(onboarding: Onboarding, journal: Journal, tell: Tell) -> Tell:
     return telling
 
 
-def _work(onboarding: Onboarding, settings: Settings) -> dict[str, Coroutine[Any, Any, None]]:
+def _work(onboarding: Onboarding, settings: Settings) -> dict[str, Work]:
+    """What goes on beside a server, by name."""
     engine, tenant = onboarding.engine, onboarding.tenant
-    hearing, log = engine.hearing, engine.stores.log
+    hearing, log, readers = engine.hearing, engine.stores.log, engine.readers
     updater = FeatureUpdater(log, engine.stores.features, engine.files.features, tenant)
-    return {
-        "features": updater.run(),
-        "people": Follower(log, tenant, "people", hearing.learn, engine.readers).run(),
-        "progress": Follower(log, tenant, "progress", hearing.advance, engine.readers).run(),
-        "friction": Follower(log, tenant, "friction", hearing.help, engine.readers).run(),
+    work: dict[str, Work] = {
+        "features": updater.run,
+        "people": Follower(log, tenant, "people", hearing.learn, readers).run,
+        "progress": Follower(log, tenant, "progress", hearing.advance, readers).run,
+        "friction": Follower(log, tenant, "friction", hearing.help, readers).run,
         "timers": _often(TIMERS_S, lambda: engine.frictions.visit(tenant, now())),
         "log": _often(TIMERS_S, lambda: asyncio.to_thread(move_log, onboarding.database)),
-        "upkeep": keep_events(settings, onboarding.database),
+        "upkeep": lambda: keep_events(settings, onboarding.database),
         "withdrawn": _often(SWEEP_S, lambda: engine.profiles.sweep_withdrawn(tenant)),
     }
+    return {f"onboarding {name}": run for name, run in work.items()}
 
 
-async def _often(every_s: float, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+def _often(every_s: float, work: Work) -> Work:
     """Until cancelled; a database that does not answer is asked again next time."""
-    while True:
-        try:
-            await work()
-        except StoreUnavailableError:
-            _log.warning("onboarding.store_away")
-        await asyncio.sleep(every_s)
+
+    async def repeated() -> None:
+        while True:
+            try:
+                await work()
+            except StoreUnavailableError:
+                _log.warning("onboarding.store_away")
+            await asyncio.sleep(every_s)
+
+    return repeated
 
 
 async def publish_first(onboarding: Onboarding, settings: Settings) -> None:

@@ -28,6 +28,7 @@ from embark.settings import Settings
 from embark.wiring import Product, checkpoints_file
 from guardrails.audit import new_request_id
 from guardrails.audit.aging import AgingAudit
+from guardrails.background import beside
 from guardrails.decisions import Kind
 from guardrails.decisions.aging import AgingDecisions
 from guardrails.retention import Aging, Kept, Sweeper
@@ -63,12 +64,8 @@ async def letting_go(settings: Settings, product: Product) -> AsyncIterator[None
         yield
         return
     with open_sweeper(settings, product.records.books) as sweeper:
-        task = asyncio.create_task(_every(sweeper), name="retention")
-        try:
+        async with beside({"retention": lambda: _every(sweeper)}):
             yield
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
 
 
 async def _every(sweeper: Sweeper) -> None:

@@ -41,6 +41,7 @@ from embark.records import Books, open_books
 from embark.settings import Settings
 from embark.wiring import Product, checkpoints_file
 from guardrails import claims
+from guardrails.background import beside
 from guardrails.rights import (
     ErasureUnfinishedError,
     PersonalStore,
@@ -116,12 +117,8 @@ async def acts_of(settings: Settings, product: Product) -> AsyncIterator[Acts | 
         memory = _remembered(product, SqlThreads(said.engine), hands)
         books = replace(books, kept=kept, guided=_guided(settings, product))
         rights = _rights(settings, books, said, memory, quiet_s=0.0 if alone else CACHED_S)
-        visiting = asyncio.create_task(_visit(rights, settings.tenant), name="erasures")
-        try:
+        async with beside({"erasures": lambda: _visit(rights, settings.tenant)}):
             yield _kept(hands.acts, kept, rights)
-        finally:
-            visiting.cancel()
-            await asyncio.wait({visiting})
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from guardrails.store import StoreUnavailableError
-from onboarding.events import EventLog
+from onboarding.events import EventLog, Numbered
 from onboarding.types import Event
 
 WAIT_S: Final = 5.0
@@ -66,9 +66,28 @@ class Follower:
         with self.readers.holding():
             found = await self.log.read(self.tenant, self.group)
             if found:
-                await self.handle([numbered.event for numbered in found])
+                await self._handled(found)
                 await self.log.ack(self.tenant, self.group, found[-1].number)
         return len(found)
+
+    async def _handled(self, found: Sequence[Numbered]) -> None:
+        """All at once; each alone where that fails, so that one event does not hold up the rest."""
+        try:
+            await self.handle([numbered.event for numbered in found])
+        except StoreUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001  # whose fault it is shows next
+            for numbered in found:
+                await self._alone(numbered)
+
+    async def _alone(self, numbered: Numbered) -> None:
+        try:
+            await self.handle([numbered.event])
+        except StoreUnavailableError:
+            raise
+        except Exception as failure:  # noqa: BLE001  # told, and passed over
+            number = numbered.number
+            _log.error("events.passed_over", group=self.group, number=number, exc_info=failure)
 
     async def run(self) -> None:
         """Until cancelled."""
