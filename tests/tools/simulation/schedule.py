@@ -24,6 +24,7 @@ from tests.tools.simulation.loop import EndlessError, new_loop
 from tests.tools.simulation.people import TENANTS, Street
 from tests.tools.simulation.process import (
     LEASE_S,
+    WORK,
     ChainSealer,
     Process,
     Site,
@@ -214,11 +215,12 @@ class Schedule:
         self.host.write((rng.choice(TENANTS), rng.choice("xy")), f"foreign{number}")
 
     async def _settled(self) -> None:
-        """No more faults; until nothing moves and everything is told."""
+        """No more faults; until nothing moves and everything is told, what is held back too."""
         self.host.faulty = False
         self.site.trouble.slow = self.site.trouble.away = self.site.trouble.cut_off = 0.0
         self.told.refusing = 0.0
         self.loop.before_step = lambda _actor: None
+        rested = False
         for _ in range(LOOKS):
             await asyncio.sleep(LOOK_S)
             if not any(process.alive for process in self.processes):
@@ -228,8 +230,12 @@ class Schedule:
             if await self._left(OPEN):
                 self.loop.hop(EXPIRE_S)
                 continue
-            if not await self.calm.outbox():
+            if await self.calm.outbox():
+                continue
+            if rested:
                 return
+            rested = True
+            self.loop.hop(WORK.surface_s)
 
     async def _moving(self) -> bool:
         moving = False
