@@ -53,6 +53,21 @@ class ListedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """The one thing that would help most to know, in the reader's language, with why. `session`
+    goes back with the reply; `offered` is the value that they are asked to confirm; `choices` are
+    values and their words. It may be left, for now or for good."""
+
+    id: str
+    session: str
+    fact: str
+    asks: str
+    why: str
+    choices: Mapping[str, str]
+    offered: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """Where a person stands. `share` is effort done / effort required, `minutes_left` the sum of
     what others took; `curated` when the cards stand in the journey's own order."""
@@ -66,6 +81,7 @@ class Standing:
     mode: str = "simple"
     reached: bool = False
     curated: bool = True
+    question: Question | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +161,7 @@ class Watch:
         if found is None or found == self._told:
             return None
         self._told = found
-        return StandingShown(wire_checklist(found), wire_cards(found))
+        return StandingShown(wire_checklist(found), wire_cards(found), wire_question(found))
 
 
 def wire_checklist(standing: Standing) -> tuple[dict[str, Any], ...]:
@@ -183,3 +199,19 @@ def wire_cards(standing: Standing) -> tuple[dict[str, Any], ...]:
         }
         for card in standing.cards
     )
+
+
+def wire_question(standing: Standing) -> dict[str, Any] | None:
+    """Of the public state, and of `embark.next_actions`."""
+    question = standing.question
+    if question is None:
+        return None
+    return {
+        "id": question.id,
+        "session": question.session,
+        "fact": question.fact,
+        "asks": question.asks,
+        "why": question.why,
+        "offered": question.offered,
+        "choices": [{"value": v, "label": label} for v, label in question.choices.items()],
+    }

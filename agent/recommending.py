@@ -7,7 +7,7 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from agent.acting_node import ActingNode, person, said
-from agent.guiding import NextStep, Standing, wire_cards
+from agent.guiding import NextStep, Question, Standing, wire_cards, wire_question
 from agent.language import Language
 from agent.running import RunContext, language_for
 from agent.state import ConversationState, Memory
@@ -28,9 +28,10 @@ class RecommendingSteps(ActingNode):
         state = {**state, "timings_ms": timings}
         offered = self._offered(standing, context)
         answer = self._speak(state, runtime, _text(standing, offered, words))
-        if standing is None or not standing.cards:
+        if standing is None or not (standing.cards or standing.question):
             return said(answer, {})
-        runtime.stream_writer(StepsShown(context.reply_id, wire_cards(standing)))
+        shown = StepsShown(context.reply_id, wire_cards(standing), wire_question(standing))
+        runtime.stream_writer(shown)
         memory: Memory = {"offered": offered.tool} if offered is not None else {}
         return said(_offering(answer, offered), memory)
 
@@ -63,9 +64,17 @@ def _text(standing: Standing | None, offered: NextStep | None, words: Language) 
         parts.append("\n".join(_line(n, card, words) for n, card in enumerate(standing.cards, 1)))
     elif not standing.reached:
         parts.append(words.say("steps_none"))
+    if standing.question is not None:
+        parts.append(_asked(standing.question, words))
     if offered is not None:
         parts.append(words.say("act_offer", title=offered.title))
     return "\n\n".join(part for part in parts if part)
+
+
+def _asked(question: Question, words: Language) -> str:
+    """With why, and what may be answered."""
+    choices = "\n".join(f"- {label}" for label in question.choices.values())
+    return f"{words.say('steps_question', asks=question.asks, why=question.why)}\n\n{choices}"
 
 
 def _progress(standing: Standing, words: Language) -> str:

@@ -7,7 +7,7 @@ the stock client merges into its message.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, assert_never
 
@@ -110,6 +110,7 @@ class PublicState:
 
     checklist: tuple[object, ...] = ()
     next_actions: tuple[object, ...] = ()
+    question: object = None
     tour: str | None = None
     handoff: str | None = None
     locale: str = "en"
@@ -125,7 +126,12 @@ class PublicState:
 def public_state(standing: StandingShown, before: PublicState | None = None) -> PublicState:
     """The state with where the person stands."""
     known = before or PublicState()
-    return replace(known, checklist=standing.checklist, next_actions=standing.cards)
+    return replace(
+        known,
+        checklist=standing.checklist,
+        next_actions=standing.cards,
+        question=standing.question,
+    )
 
 
 class Translator:
@@ -157,7 +163,7 @@ class Translator:
 
     def _guided(self, event: StandingShown | StepsShown) -> list[BaseEvent]:
         if isinstance(event, StepsShown):
-            return [steps_shown(event.message_id, event.cards)]
+            return [steps_shown(event)]
         before, self._state = (
             self._state,
             public_state(event, self._state),
@@ -242,12 +248,13 @@ def state_delta(before: PublicState, now: PublicState) -> list[BaseEvent]:
     return [StateDeltaEvent.model_validate({"delta": patch})] if patch else []
 
 
-def steps_shown(message_id: str, cards: Sequence[Mapping[str, Any]]) -> ActivitySnapshotEvent:
-    """`embark.next_actions`: the cards under a message."""
+def steps_shown(event: StepsShown) -> ActivitySnapshotEvent:
+    """`embark.next_actions`: the cards under a message, and what is asked there."""
+    asked = {} if event.question is None else {"question": dict(event.question)}
     return ActivitySnapshotEvent(
-        message_id=f"{message_id}:steps",
+        message_id=f"{event.message_id}:steps",
         activity_type=NEXT_ACTIONS,
-        content={"cards": [dict(card) for card in cards]},
+        content={"cards": [dict(card) for card in event.cards], **asked},
     )
 
 

@@ -200,10 +200,12 @@ class MessageFinished:
 
 @dataclass(frozen=True, slots=True)
 class StandingShown:
-    """Where the person stands, as the public state has it: checklist and cards."""
+    """Where the person stands, as the public state has it: checklist, cards, and what they are
+    asked."""
 
     checklist: tuple[Mapping[str, Any], ...]
     cards: tuple[Mapping[str, Any], ...]
+    question: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,7 @@ class StepsShown:
 
     message_id: str
     cards: tuple[Mapping[str, Any], ...]
+    question: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

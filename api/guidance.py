@@ -11,12 +11,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Path
 from pydantic import AwareDatetime, ConfigDict, Field
 
+from agent.guiding import Question
 from agent.language import DEFAULT_LOCALE, language
 from api.advice import GuideDesk, Snooze, UnknownCardError
 from api.context import Context
 from api.errors import ConflictError, InputError, NotHereError
 from api.identity import SignedIn
 from api.openapi import problem
+from api.profile import Choice, QuestionBody
 from api.schemas import Wire
 from onboarding.types import Mode, OutcomeKind
 from tools.types import Actor
@@ -75,7 +77,8 @@ class MutedBody(Wire):
 
 
 class StandingBody(Wire):
-    """`guided` is false when nothing is set up or the person did not agree: then all is empty."""
+    """`guided` is false when nothing is set up or the person did not agree: then all is empty.
+    `question` is answered, or left, at `/v1/me/questions/{id}`."""
 
     guided: bool
     journey: str | None = None
@@ -88,6 +91,7 @@ class StandingBody(Wire):
     checklist: list[StepBody] = Field(default_factory=list)
     cards: list[CardBody] = Field(default_factory=list)
     muted: list[MutedBody] = Field(default_factory=list)
+    question: QuestionBody | None = None
 
 
 class ResponseInput(Wire):
@@ -175,4 +179,17 @@ async def _body(context: Context, actor: Actor, locale: str) -> StandingBody:
         ],
         cards=[CardBody.model_validate(each, from_attributes=True) for each in standing.cards],
         muted=[MutedBody(**each._asdict()) for each in muted],
+        question=None if standing.question is None else _question(standing.question),
+    )
+
+
+def _question(question: Question) -> QuestionBody:
+    return QuestionBody(
+        id=question.id,
+        session=question.session,
+        fact=question.fact,
+        asks=question.asks,
+        why=question.why,
+        offered=question.offered,
+        choices=[Choice(value=v, label=label) for v, label in question.choices.items()],
     )

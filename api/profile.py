@@ -111,9 +111,11 @@ class PersonalisationInput(Wire):
 
 
 class QuestionBody(Wire):
-    """`offered` is a value to confirm, where one is known well enough; `asks` fits that."""
+    """`offered` is a value to confirm, where one is known well enough; `asks` fits that. `session`
+    goes back with the reply."""
 
     id: str
+    session: str
     fact: str
     asks: str
     why: str
@@ -128,12 +130,13 @@ class QuestionsBody(Wire):
 
 
 class ReplyInput(Wire):
-    """`value` null skips the question."""
+    """`value` null skips the question, for good where it is `never` to come again."""
 
     model_config = ConfigDict(extra="forbid")
 
     session: Session
     value: Value | None = None
+    never: bool = False
 
 
 def router(context: Context, desk: ProfileDesk | None) -> APIRouter:
@@ -212,8 +215,10 @@ def _add_questions(routes: APIRouter, desk: ProfileDesk | None) -> None:
     ) -> QuestionsBody:
         """Asking again in the same session gives the same question while it is open."""
         open_ = _desk(desk)
-        offer = await open_.question(_person(actor), session)
-        return QuestionsBody(question=None if offer is None else _question(open_, offer, locale))
+        offer = await open_.question(_person(actor), session, rights=actor.rights)
+        if offer is None:
+            return QuestionsBody(question=None)
+        return QuestionsBody(question=_question(open_, offer, session, locale))
 
     @routes.post("/me/questions/{question}", status_code=204, summary="Answer or skip it")
     async def reply(
@@ -222,8 +227,11 @@ def _add_questions(routes: APIRouter, desk: ProfileDesk | None) -> None:
         actor: SignedIn,
     ) -> Response:
         open_ = _desk(desk)
+        if body.never and body.value is not None:
+            raise InputError("/never", "what is answered is not asked again")
         with _explained():
-            await open_.reply(_person(actor), body.session, question, body.value)
+            said = (body.session, question, body.value)
+            await open_.reply(_person(actor), *said, never=body.never)
         return Response(status_code=204)
 
 
@@ -278,10 +286,11 @@ def _line(line: Line) -> FactLine:
     )
 
 
-def _question(desk: ProfileDesk, offer: Offer, locale: str) -> QuestionBody:
+def _question(desk: ProfileDesk, offer: Offer, session: str, locale: str) -> QuestionBody:
     asked = ask(offer, desk.words, locale)
     return QuestionBody(
         id=asked.id,
+        session=session,
         fact=asked.fact,
         asks=asked.asks,
         why=asked.why,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -14,7 +14,7 @@ import structlog
 from pydantic import JsonValue
 
 from agent.deps import Facts
-from agent.guiding import Guide, ListedStep, NextStep, Situation, Standing, Trouble
+from agent.guiding import Guide, ListedStep, NextStep, Question, Situation, Standing, Trouble
 from api.advice import Muted, Snooze, UnknownCardError
 from guardrails.decisions import (
     Amount,
@@ -31,6 +31,7 @@ from guardrails.labels import Integrity, Labelled
 from guardrails.store import StoreUnavailableError
 from onboarding.actions import Catalogue
 from onboarding.engine.advising import Advice, Advisor, Asking
+from onboarding.engine.asking import Questions
 from onboarding.engine.cohorts import Outlooks
 from onboarding.engine.hearing import Hearing
 from onboarding.engine.moments import Moments
@@ -104,6 +105,7 @@ class GuidanceParts:
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     record: Callable[[Row], object]
+    questions: Questions
     read: Read = reads_nothing
 
 
@@ -117,7 +119,10 @@ class Guidance:
         """None also while a database does not answer: nobody waits for next steps."""
         try:
             advice = await self._advice(actor)
-            return None if advice is None else await self._shown(advice, locale)
+            if advice is None:
+                return None
+            shown = await self._shown(advice, locale)
+            return replace(shown, question=await self._question(actor, advice, locale))
         except StoreUnavailableError:
             _log.warning("guidance.store_away")
             return None
@@ -177,6 +182,22 @@ class Guidance:
         for row in decision_rows(advice.decision):
             parts.record(row)
         return advice
+
+    async def _question(self, actor: Actor, advice: Advice, locale: str) -> Question | None:
+        asking = Asking(person_of(actor), self._parts.clock(), actor.rights)
+        posed = await self._parts.questions.of(asking, advice, locale)
+        if posed is None:
+            return None
+        line = posed.line
+        return Question(
+            id=line.id,
+            session=posed.session,
+            fact=line.fact,
+            asks=line.asks,
+            why=line.why,
+            choices=line.choices,
+            offered=line.offered,
+        )
 
     async def _ask_product(self, actor: Actor, person: Person) -> None:
         """States that are not fresh any more, all at once."""

@@ -265,5 +265,6 @@ def _guidance_parts(engine: Engine, record: Callable[[Row], object], read: Read)
         clock=now,
         new_id=new_id,
         record=record,
+        questions=engine.questions,
         read=read,
     )

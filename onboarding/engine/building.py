@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from secrets import token_urlsafe
 
 from guardrails.consent import ConsentReader, Permission
 from onboarding.engine.advising import Advisor, AdvisorParts
+from onboarding.engine.asking import Questions
 from onboarding.engine.cohorts import Outlooks
 from onboarding.engine.files import Files
 from onboarding.engine.following import Readers
+from onboarding.engine.foreseeing import Foresight, ForesightParts
 from onboarding.engine.hearing import Hearing, HearingParts
 from onboarding.engine.moments import Moments, Risks, no_risks
 from onboarding.engine.standings import JourneyStandings, StandingParts
@@ -27,6 +29,7 @@ from onboarding.store.interventions.store import DeliveryStore
 from onboarding.store.interventions.watches import WatchStore
 from onboarding.store.journeys.current import CurrentCatalogues
 from onboarding.store.journeys.desk import JourneyDesk
+from onboarding.store.journeys.foreseeing import Foreseeing
 from onboarding.store.journeys.store import CatalogueStore, ProgressStore
 from onboarding.store.profile.desk import ProfileDesk
 from onboarding.store.profile.parts import ProfileParts
@@ -79,6 +82,7 @@ class Engine:
     advisor: Advisor
     hearing: Hearing
     standings: JourneyStandings
+    questions: Questions
     readers: Readers = field(default_factory=Readers)
 
 
@@ -91,10 +95,18 @@ def build(stores: Stores, files: Files, outside: Outside) -> Engine:
     """Nothing is opened or started here."""
     catalogues = CurrentCatalogues(stores.catalogues)
     journeys = JourneyDesk(stores.progress, catalogues)
-    profiles = _profiles(stores, files, outside)
+    known = _profiles(stores, files, outside)
     states = KnownStates(files.states)
     features = Features(stores.log, stores.features, files.features)
-    moments = Moments(stores.log, features, profiles, states, outside.risks)
+    guided = ProfileDesk(known, outside.clock)
+    moments = Moments(stores.log, features, guided, states, outside.risks)
+    foreseeing = Foreseeing(stores.progress, catalogues)
+    foresight = Foresight(
+        ForesightParts(
+            moments, foreseeing, files.actions, stores.steps, outside.clock, outside.policy
+        )
+    )
+    profiles = ProfileDesk(replace(known, foresee=foresight), outside.clock)
     frictions = FrictionDesk(files.detectors, files.signals, stores.watches)
     standing = StandingParts(
         permission=Permission(outside.consents),
@@ -125,11 +137,12 @@ def build(stores: Stores, files: Files, outside: Outside) -> Engine:
         advisor=_advisor(stores, files, outside, moments, journeys),
         hearing=Hearing(hearing),
         standings=JourneyStandings(standing),
+        questions=Questions(profiles),
     )
 
 
-def _profiles(stores: Stores, files: Files, outside: Outside) -> ProfileDesk:
-    parts = ProfileParts(
+def _profiles(stores: Stores, files: Files, outside: Outside) -> ProfileParts:
+    return ProfileParts(
         store=stores.profiles,
         graph=stores.graph,
         consents=outside.consents,
@@ -138,7 +151,6 @@ def _profiles(stores: Stores, files: Files, outside: Outside) -> ProfileDesk:
         questions=files.questions,
         edges=files.edges,
     )
-    return ProfileDesk(parts, outside.clock)
 
 
 def _advisor(

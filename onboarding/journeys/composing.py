@@ -113,6 +113,11 @@ def by_priority(journeys: Mapping[str, Journey]) -> list[Journey]:
     return sorted(journeys.values(), key=lambda each: (each.priority, each.name))
 
 
+def fitting_kit(catalogue: Catalogue, view: View) -> Kit | None:
+    """The kit of the person's industry and role, whatever journey they are on."""
+    return _kit(catalogue, view)[0]
+
+
 def fact_of(view: View, name: str) -> str:
     """A fact as rules see it."""
     fact = view.fact(name)

@@ -6,6 +6,7 @@ the profile itself is a declared fact too, under a name that no file can give to
     ~off             no personalisation at all
     ~quiet.NAME      NAME is not inferred
     ~deleted.NAME    NAME was deleted: what was known before counts no more
+    ~unasked.NAME    NAME is not asked for
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from onboarding.types import CONFIDENT, UNKNOWN, Fact, Person, Profile, Source
 OFF: Final = "~off"
 QUIET: Final = "~quiet."
 DELETED: Final = "~deleted."
+UNASKED: Final = "~unasked."
 YES, NO = "yes", "no"
 _RANK = {Source.DECLARED: 2, Source.IMPORTED: 1, Source.INFERRED: 0}
 
@@ -31,13 +33,17 @@ class Wishes(NamedTuple):
     off: bool = False
     quiet: frozenset[str] = frozenset()
     deleted: Mapping[str, datetime] = MappingProxyType({})
+    unasked: frozenset[str] = frozenset()
 
 
-def declared(person: Person, name: str, value: str, now: datetime) -> Fact:
+def declared(
+    person: Person, name: str, value: str, now: datetime, evidence: tuple[str, ...] = ()
+) -> Fact:
     """What a person said themselves; it does not expire. Wishes are kept to help them, whatever
     they allow besides."""
     purpose = Purpose.SUPPORT if name.startswith("~") else Purpose.PRODUCT_ANALYTICS
-    return Fact(person.tenant, person.user, name, value, 1.0, Source.DECLARED, now, purpose=purpose)
+    who = (person.tenant, person.user)
+    return Fact(*who, name, value, 1.0, Source.DECLARED, now, evidence, purpose=purpose)
 
 
 def is_wish(fact: Fact) -> bool:
@@ -54,6 +60,7 @@ def wishes_of(facts: Iterable[Fact]) -> Wishes:
         OFF in said,
         frozenset(name.removeprefix(QUIET) for name in said if name.startswith(QUIET)),
         {n.removeprefix(DELETED): f.valid_from for n, f in said.items() if n.startswith(DELETED)},
+        frozenset(name.removeprefix(UNASKED) for name in said if name.startswith(UNASKED)),
     )
 
 

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from agent import Copilot, Deps
 from agent.events import dump_event, load_event
-from agent.guiding import ListedStep, NextStep, Situation, Standing, Trouble, Watch
+from agent.guiding import ListedStep, NextStep, Question, Situation, Standing, Trouble, Watch
 from agent.language import language
 from agent.situating import may_be_trouble, with_trouble
 from agent.stream import Translator
@@ -102,6 +102,30 @@ async def test_what_next_is_answered_with_progress_reasons_and_an_offer() -> Non
     (shown,) = told.of(StepsShown)
     assert isinstance(shown, StepsShown)
     assert [card["id"] for card in shown.cards] == [f"{'d' * 22}.set_lamp", f"{'d' * 22}.invite"]
+
+
+async def test_the_one_question_is_asked_with_why_and_what_may_be_answered() -> None:
+    choices = {"admin": "I set up", "reader": "I read"}
+    question = Question("role", "visit-1", "role", "What do you do?", "It helps.", choices)
+    told = await Guided(FixedGuide(replace(STANDING, question=question))).says(
+        "What should I do next?"
+    )
+    asked, offer = told.text.split("\n\n")[-3:-1], told.text.split("\n\n")[-1]
+    assert asked == [
+        "One question, if you like, so that the next steps fit you better: "
+        "**What do you do?** It helps.",
+        "- I set up\n- I read",
+    ]
+    assert offer.endswith("Shall I?"), "a plain yes is for the step"
+    (shown,) = told.of(StepsShown)
+    assert isinstance(shown, StepsShown)
+    assert shown.question is not None
+    assert (shown.question["id"], shown.question["session"]) == ("role", "visit-1")
+    assert shown.question["choices"] == [
+        {"value": "admin", "label": "I set up"},
+        {"value": "reader", "label": "I read"},
+    ]
+    assert load_event(dump_event(shown)) == shown
 
 
 async def test_yes_starts_the_first_step() -> None:

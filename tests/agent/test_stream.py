@@ -128,7 +128,8 @@ def test_an_answer_reads_as_the_transcript_has_it() -> None:
 
 def test_state_is_a_public_projection_and_nothing_else() -> None:
     snapshot = wire([RunStarted("t", "r")])[1]["snapshot"]
-    assert set(snapshot) == {"checklist", "nextActions", "tour", "handoff", "locale", "consent"}
+    named = {"checklist", "nextActions", "question", "tour", "handoff", "locale", "consent"}
+    assert set(snapshot) == named
     translator = Translator(page_url, PublicState(locale="de", consent={"memory": True}))
     state = translator.translate(RunStarted("t", "r"))[1].model_dump(by_alias=True)
     assert (state["snapshot"]["locale"], state["snapshot"]["consent"]) == ("de", {"memory": True})

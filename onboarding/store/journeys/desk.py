@@ -73,7 +73,7 @@ class JourneyDesk:
         found: list[Standing] = []
         for play in open_plays(catalogue, view, reached=reached):
             running = [e for e in known if e.journey == play.name and e.is_running]
-            if not running and play.name in _taken(catalogue, known, view):
+            if not running and play.name in taken(catalogue, known, view):
                 continue
             new = pinned(play, None)
             enrolment = running[0] if running else await self._enrol(person, new, view)
@@ -128,7 +128,7 @@ class JourneyDesk:
     async def _begin(
         self, person: Person, catalogue: Catalogue, known: Sequence[Enrolment], view: View
     ) -> Standing | None:
-        composed = compose(catalogue, view, _taken(catalogue, known, view))
+        composed = compose(catalogue, view, taken(catalogue, known, view))
         if composed is None:
             return None
         return await self.look(await self._enrol(person, composed, view), view, consented=True)
@@ -198,7 +198,7 @@ class JourneyDesk:
         return pinned(journey, await self._catalogues.kit(tenant, enrolment.kit))
 
 
-def _taken(catalogue: Catalogue, known: Sequence[Enrolment], view: View) -> frozenset[str]:
+def taken(catalogue: Catalogue, known: Sequence[Enrolment], view: View) -> frozenset[str]:
     """What they may not enter now: too often, too soon, or its event has not happened."""
     every = (*catalogue.journeys.values(), *catalogue.plays.values())
     return frozenset(each.name for each in every if not _may_enter(each, known, view))

@@ -11,6 +11,7 @@ left out at once and deleted.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
@@ -27,6 +28,7 @@ from onboarding.profile.holding import (
     NO,
     OFF,
     QUIET,
+    UNASKED,
     YES,
     declared,
     is_wish,
@@ -35,9 +37,23 @@ from onboarding.profile.holding import (
 )
 from onboarding.profile.inferring import infer, news
 from onboarding.profile.keeping import StoredModel
-from onboarding.profile.questions import Asked, Offer, Reply, next_question
+from onboarding.profile.questions import (
+    Asked,
+    Offer,
+    Reply,
+    evidence_of,
+    may_ask_at_all,
+    next_question,
+)
 from onboarding.profile.telling import Words, tell
-from onboarding.store.profile.parts import Learned, Page, ProfileParts, moment_of, still_open
+from onboarding.store.profile.parts import (
+    Learned,
+    Page,
+    ProfileParts,
+    moment_of,
+    still_open,
+    with_priors,
+)
 from onboarding.types import Event, Fact, History, Person, Profile, Snapshot, Source
 
 _log = structlog.get_logger(__name__)
@@ -143,29 +159,52 @@ class ProfileDesk:
         facts = [Fact(*who, n, v, 1.0, Source.IMPORTED, now) for n, v in values.items()]
         return await self._parts.store.add(person.tenant, facts)
 
+    async def asked(self, person: Person) -> tuple[Asked, ...]:
+        """Questions that were put to them, oldest first."""
+        return await self._parts.store.asked(person.tenant, person.user)
+
     async def question(
-        self, person: Person, session: str, *, onboarding: bool = True
+        self,
+        person: Person,
+        session: str,
+        *,
+        onboarding: bool = True,
+        rights: AbstractSet[str] | None = None,
     ) -> Offer | None:
-        """The one to ask now; the same one again while it is open in this session."""
+        """The one to ask now; the same one again while it is open in this session. `rights` are
+        those of the host; None: the product says what they may do."""
         consents, facts = await self._allowed(person)
-        if wishes_of(facts).off or not consents.allows(Purpose.PRODUCT_ANALYTICS):
+        wishes = wishes_of(facts)
+        if wishes.off or not consents.allows(Purpose.PRODUCT_ANALYTICS):
             return None
         now = self._clock()
         profile = profile_of(facts, now)
-        asked = await self._parts.store.asked(person.tenant, person.user)
+        asked = await self.asked(person)
         again = still_open(self._parts.questions, profile, asked, session)
         if again is not None:
             return again
-        moment = await moment_of(self._parts, person, profile, now)
+        file = self._parts.questions.without(wishes.unasked)
+        if not may_ask_at_all(file, asked, session, onboarding=onboarding):
+            return None
+        moment = await moment_of(self._parts, person, profile, now, rights)
         moment = replace(moment, session=session, onboarding=onboarding)
-        offer = next_question(profile, self._parts.questions, moment, asked, now)
+        weighed = with_priors(profile, self._parts.mind)
+        offer = next_question(weighed, file, moment, asked, now)
         if offer is not None:
             put = Asked(offer.worth.question.id, session, now)
             await self._parts.store.ask(person.tenant, person.user, put)
         return offer
 
-    async def reply(self, person: Person, session: str, question: str, value: str | None) -> None:
-        """None skips it. Raises NotAskedError, NoSuchValueError."""
+    async def reply(
+        self,
+        person: Person,
+        session: str,
+        question: str,
+        value: str | None,
+        *,
+        never: bool = False,
+    ) -> None:
+        """None skips it, `never` for good. Raises NotAskedError, NoSuchValueError."""
         asked = self._parts.questions.named(question)
         if asked is None:
             raise NotAskedError(question)
@@ -176,7 +215,9 @@ class ProfileDesk:
         if not await self._parts.store.reply(*who, session, question, reply):
             raise NotAskedError(question)
         if value is not None:
-            await self._say(person, asked.fact, value)
+            await self._say(person, asked.fact, value, evidence_of(question, session))
+        elif never:
+            await self._say(person, UNASKED + asked.fact, YES)
 
     async def sweep_withdrawn(self, tenant: str) -> int:
         """Deletes what people do not allow any more; run it each half minute. How many rows."""
@@ -227,8 +268,8 @@ class ProfileDesk:
         if edges:
             await self._parts.graph.add(person.tenant, edges)
 
-    async def _say(self, person: Person, name: str, value: str) -> None:
-        said = declared(person, name, value, self._clock())
+    async def _say(self, person: Person, name: str, value: str, *evidence: str) -> None:
+        said = declared(person, name, value, self._clock(), evidence)
         await self._parts.store.add(person.tenant, [said])
 
     def _choices(self, name: str) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from guardrails.consent import ConsentReader
@@ -23,21 +24,32 @@ from onboarding.profile.questions import (
     offered,
     what_if,
 )
+from onboarding.profile.showing import Shown
 from onboarding.profile.telling import Told, Words
 from onboarding.types import Fact, Person, Profile
 
 Score = Callable[[Person, Profile], Awaitable[Scores]]
 """What the ranker would give each action for somebody of this profile."""
+Foresee = Callable[[Person, Sequence[Profile], AbstractSet[str] | None], Awaitable[Sequence[Shown]]]
+"""What the rules would show the person with each of these profiles and the host's rights; nothing
+where they cannot tell."""
 
 
 async def no_scores(_person: Person, _profile: Profile) -> Scores:
-    """Where nothing ranks, no question pays."""
+    """Where nothing ranks, rules say what an answer would change."""
     return {}
+
+
+async def foresees_nothing(
+    _person: Person, _profiles: Sequence[Profile], _rights: AbstractSet[str] | None
+) -> Sequence[Shown]:
+    """Where there are no rules either, no question pays."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileParts:
-    """`score` says what an answer would change."""
+    """`score` says what an answer would change, `foresee` where no model can."""
 
     store: ProfileStore
     graph: GraphStore
@@ -47,6 +59,7 @@ class ProfileParts:
     questions: QuestionFile
     edges: GraphFile
     score: Score = no_scores
+    foresee: Foresee = foresees_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +81,48 @@ class Page:
     facts: tuple[Fact, ...] = field(default=(), repr=False)
 
 
-async def moment_of(parts: ProfileParts, person: Person, profile: Profile, now: datetime) -> Moment:
-    """What the ranker says now, and what it would say after each answer; of no session yet."""
+async def moment_of(
+    parts: ProfileParts,
+    person: Person,
+    profile: Profile,
+    now: datetime,
+    rights: AbstractSet[str] | None = None,
+) -> Moment:
+    """What is suggested now, and what would be after each answer; of no session yet."""
     without = await parts.score(person, profile)
+    answers = [
+        (question.id, value, what_if(profile, person, question.fact, value, now))
+        for question in parts.questions.questions
+        for value in parts.words.choices(question.fact) or ()
+    ]
+    if not without:
+        return await _foreseen(parts, person, profile, answers, rights)
     by_answer: dict[str, dict[str, Scores]] = {}
-    for question in parts.questions.questions if without else ():
-        for value in parts.words.choices(question.fact) or ():
-            then = what_if(profile, person, question.fact, value, now)
-            by_answer.setdefault(question.id, {})[value] = await parts.score(person, then)
+    for question, value, then in answers:
+        by_answer.setdefault(question, {})[value] = await parts.score(person, then)
     return Moment("", without, by_answer)
+
+
+async def _foreseen(
+    parts: ProfileParts,
+    person: Person,
+    profile: Profile,
+    answers: Sequence[tuple[str, str, Profile]],
+    rights: AbstractSet[str] | None,
+) -> Moment:
+    found = await parts.foresee(person, [profile, *(then for _, _, then in answers)], rights)
+    if not found:
+        return Moment("")
+    by_answer: dict[str, dict[str, Shown]] = {}
+    for (question, value, _), shown in zip(answers, found[1:], strict=True):
+        by_answer.setdefault(question, {})[value] = shown
+    return Moment("", shown=found[0], shown_by_answer=by_answer)
+
+
+def with_priors(profile: Profile, mind: Mind) -> Profile:
+    """For weighting answers alone: of whom nothing was seen is as people are."""
+    priors = {n: model.odds({}) for n, model in mind.models.items() if n not in profile.odds}
+    return replace(profile, odds={**priors, **profile.odds})
 
 
 def still_open(

@@ -72,6 +72,7 @@ class Floor:
     clock: Clock = field(default_factory=Clock)
     consents: MemoryConsents = field(default_factory=lambda: MemoryConsents(KEY))
     policy: Policy = CALM
+    tenant: str = TENANT
     sent: int = 0
 
     def __post_init__(self) -> None:
@@ -103,7 +104,7 @@ class Floor:
     def another(self) -> Engine:
         """A second server on the same stores."""
         outside = Outside(
-            TENANT,
+            self.tenant,
             self.clock,
             self.consents,
             ModelFolder(Path("/nowhere")),
@@ -114,7 +115,7 @@ class Floor:
 
     async def publish(self) -> None:
         draft = Draft(files().journeys.sources, "tests", self.clock())
-        await self.stores.catalogues.publish(TENANT, draft, None)
+        await self.stores.catalogues.publish(self.tenant, draft, None)
 
     async def publish_edited(self, journey: str, more: str) -> None:
         """The next version of one journey, with `more` at the end of its steps."""
@@ -125,13 +126,13 @@ class Floor:
                 text = text.replace("version: 1\n", "version: 2\n").replace("caps:", f"{more}caps:")
                 each = Source(each.kind, each.name, 2, text, each.path)  # noqa: PLW2901
             sources.append(each)
-        number = await self.stores.catalogues.pointer(TENANT)
+        number = await self.stores.catalogues.pointer(self.tenant)
         draft = Draft(tuple(sources), "tests", self.clock())
-        await self.stores.catalogues.publish(TENANT, draft, number)
+        await self.stores.catalogues.publish(self.tenant, draft, number)
 
     async def agrees(self, user: str, *, given: bool = True) -> None:
         said = Statement(
-            TENANT, user, Purpose.PRODUCT_ANALYTICS, given, "v1", Channel.PREFERENCES, self.clock(),
+            self.tenant, user, Purpose.PRODUCT_ANALYTICS, given, "v1", Channel.PREFERENCES, self.clock(),
             user,
         )  # fmt: skip
         await self.consents.record(said)
@@ -165,20 +166,20 @@ class Floor:
         )
 
     async def _take(self, message: Mapping[str, Any]) -> None:
-        (result,) = await self.intake.take(Sender(TENANT), [message], self.clock())
+        (result,) = await self.intake.take(Sender(self.tenant), [message], self.clock())
         assert result.status is Status.STORED, result
         await self.follows()
 
     async def follows(self) -> None:
         hearing = self.engine.hearing
-        updater = FeatureUpdater(self.log, self.stores.features, files().features, TENANT)
+        updater = FeatureUpdater(self.log, self.stores.features, files().features, self.tenant)
         await updater.catch_up()
         for group, handle in (
             ("people", hearing.learn),
             ("progress", hearing.advance),
             ("friction", hearing.help),
         ):
-            while await Follower(self.log, TENANT, group, handle).step():
+            while await Follower(self.log, self.tenant, group, handle).step():
                 pass
 
     def later(self, **time: float) -> None:
@@ -188,7 +189,7 @@ class Floor:
         self, user: str = "ana", account: str | None = "acme", engine: Engine | None = None
     ) -> Advice:
         found = await (engine or self.engine).advisor.advise(
-            Asking(Person(TENANT, user, account), self.clock(), EVERY_RIGHT)
+            Asking(Person(self.tenant, user, account), self.clock(), EVERY_RIGHT)
         )
         assert found is not None
         return found

@@ -59,7 +59,7 @@ def moment(by_answer: Mapping[str, Mapping[str, float]] = ROLES, **more: object)
 
 def test_the_worth_is_what_knowing_would_add() -> None:
     profile = profile_of([UNSURE], NOON)
-    worth = worth_of(FILE.questions[0], profile, moment())
+    worth = worth_of(FILE.questions[0], profile, moment(), FILE.limits)
     by_hand = 0.4 * 0.20 + 0.3 * 0.12 + 0.2 * 0.04 + 0.1 * 0.30 - 0.10
     assert worth.expected == pytest.approx(by_hand)
     assert worth.changes == pytest.approx(0.4 + 0.2)  # admins and executives
@@ -114,7 +114,7 @@ def test_a_rare_answer_is_not_worth_asking_all() -> None:
     rare = {"admin": 0.95, "end_user": 0.05, "executive": 0.0, "developer": 0.0}
     changes = {**dict.fromkeys(ROLES, BASE), "end_user": {"connect": 0.0, "invite": 0.9}}
     profile = profile_of([replace(GUESS, odds=rare, confidence=0.95)], NOON)
-    worth = worth_of(FILE.questions[0], profile, moment(changes))
+    worth = worth_of(FILE.questions[0], profile, moment(changes), FILE.limits)
     assert worth.expected > 0.005
     assert worth.changes == pytest.approx(0.05)
     assert next_question(profile, FILE, moment(changes), [], NOON) is None
@@ -167,7 +167,8 @@ def test_knowing_is_never_worth_less_than_not_knowing(
     by_answer = dict(zip(answers, given_scores, strict=True))
     without = {k: sum(odds[a] * by_answer[a][k] for a in answers) for k in ("a", "b")}
     profile = Profile({}, {"role": odds})
-    worth = worth_of(FILE.questions[0], profile, Moment("s", without, {"role": by_answer}))
+    moment = Moment("s", without, {"role": by_answer})
+    worth = worth_of(FILE.questions[0], profile, moment, FILE.limits)
     assert worth.expected >= -1e-9
     assert -1e-9 <= worth.changes <= 1 + 1e-9
     if worth.changes == 0:
