@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,12 +13,15 @@ from embark.layers import ConfigurationError, UnreachableError
 from embark.receipts_parts import make_journal, open_journal_engine, open_ring
 from embark.region_parts import check_regions, pin_of
 from embark.settings import Settings
+from onboarding.journeys import FileKind, Kit, load_folder
+from onboarding.rules import DataFileError
 from tools.acting import Desk
 from tools.audited import AuditedDesk
 from tools.canonical import new_id
 from tools.credentials import BearerToken, StaticCredentials
 from tools.desk import DeskParts
 from tools.executor import Executor, ExecutorParts
+from tools.flows import FlowDefinition, FlowFileError, read_flows
 from tools.policy import PolicyError, PolicyFile, load_policy
 from tools.registry import Registry
 from tools.sources import Opened, SourceError, SourceParts, open_sources
@@ -47,6 +50,28 @@ def policy_of(settings: Settings, file: Path | None = None) -> PolicyFile:
         return load_policy(path)
     except PolicyError as mistakes:
         raise ConfigurationError(mistakes.problems) from mistakes
+
+
+def flows_of(settings: Settings) -> tuple[FlowDefinition, ...]:
+    """Raises ConfigurationError, with the line of every mistake."""
+    folder = settings.actions.flows
+    if folder is None:
+        return ()
+    try:
+        return read_flows(folder)
+    except FlowFileError as mistakes:
+        raise ConfigurationError(mistakes.problems) from mistakes
+
+
+def kits_of(settings: Settings, flows: Sequence[FlowDefinition]) -> tuple[Kit, ...]:
+    """Starter kits of the onboarding folder, where a flow makes some. Raises ConfigurationError."""
+    folder = settings.onboarding.folder
+    if folder is None or all(flow.kits is None for flow in flows):
+        return ()
+    try:
+        return tuple(load_folder(folder, (FileKind.KIT,)).kits.values())
+    except DataFileError as failure:
+        raise ConfigurationError(failure.problems) from failure
 
 
 @asynccontextmanager

@@ -42,7 +42,7 @@ from tools.journal import (
     UnknownActionError,
 )
 from tools.preview import render
-from tools.tool import Catalogue, ForbiddenError, RejectedError, Tool
+from tools.tool import Catalogue, Completing, ForbiddenError, RejectedError, Tool
 from tools.types import Actor, Arguments, Card, Manifest, Principal, Target, Tier, ToolCall
 from tools.validation import validate
 
@@ -114,8 +114,8 @@ class ActionDesk:
         tool = self._offered_tool(request)
         await self._parts.gate.check(request.actor.tenant, tool.manifest)
         request = await self._restored(request)
-        manifest, call = tool.manifest, request.call
-        validate(manifest, call.arguments)
+        validate(tool.manifest, request.call.arguments)
+        manifest, call = tool.manifest, await _completed(tool, request)
         tier = effective_tier(manifest, call.arguments)
         _under_ceiling(request, tier, self._parts.ceiling(request))
         who = request.actor.principal
@@ -396,6 +396,12 @@ class ActionDesk:
 def _for(manifest: Manifest, actor: Actor) -> bool:
     planned = not manifest.plans or actor.plan in manifest.plans
     return planned and not manifest.hidden and manifest.rights <= actor.rights
+
+
+async def _completed(tool: Tool, request: Request) -> ToolCall:
+    if not isinstance(tool, Completing):
+        return request.call
+    return await tool.complete(request.call, request.actor.principal)
 
 
 async def _looked(tool: Tool, call: ToolCall, who: Principal) -> Target:

@@ -105,6 +105,15 @@ class Reminding(Protocol):
         ...
 
 
+@runtime_checkable
+class Completing(Protocol):
+    """What a tool may have beside: arguments that follow from others are put in before the card."""
+
+    async def complete(self, call: ToolCall, who: Principal) -> ToolCall:
+        """The call as the card shows it. Reads only; raises ToolError, BadCallError."""
+        ...
+
+
 class Credentials(Protocol):
     """The acting user's own credential for a target, as HTTP headers.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
+from agent.acting.filling import problem_with
 from agent.acting.phrasing import Phrasing
 from agent.acting.types import AskFor, Choice, Lookup, Plan, PlannerTurn, Ready, Slot, Wish
 from agent.acting.wanted import Kind, Want, required, wants
@@ -62,9 +63,11 @@ async def _inferred(wish: Wish, manifest: Manifest, turn: PlannerTurn, words: Ph
 
 
 def _from_facts(want: Want, facts: Mapping[str, Labelled[JsonValue]]) -> Slot | None:
-    """A fact that is trusted enough for the argument."""
+    """A fact that is trusted enough for the argument, and may stand there."""
     fact = facts.get(want.argument.fill) if want.argument.fill else None
     if fact is None or fact.value is None or fact.integrity < want.argument.integrity:
+        return None
+    if not want.many and problem_with(fact.value, want) is not None:
         return None
     return Slot(fact.value, fact.integrity, fact.source or want.argument.fill)
 

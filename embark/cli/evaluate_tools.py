@@ -17,13 +17,13 @@ from embark.layers import ConfigurationError
 from embark.parts import open_encoder
 from embark.redaction_parts import allow_terms_of, open_redactor
 from embark.settings import Settings
-from embark.tool_parts import open_tools
+from embark.tool_parts import flows_of, kits_of, open_tools
 from evals.gates import ThresholdsError, check
 from evals.suites.tools import CasesError, load_cases
 from evals.suites.tools_catalogue import TOOLS, dump_catalogue, load_catalogue
 from evals.suites.tools_running import Bench
 from evals.suites.tools_scoring import measured
-from tools.flows import FlowFileError, read_flows
+from tools.flows import flow_manifests
 from tools.held_memory import MemoryHeldValues
 from tools.types import Manifest
 from tools.vault_memory import MemoryVault
@@ -88,12 +88,8 @@ async def configured(settings: Settings) -> tuple[Manifest, ...]:
     """Tools and flows of the settings. Raises ConfigurationError, UnreachableError."""
     async with open_tools(settings) as opened:
         manifests = opened.registry.manifests()
-    folder = settings.actions.flows
-    try:
-        flows = read_flows(folder) if folder else ()
-    except FlowFileError as error:
-        raise ConfigurationError([str(error)]) from error
-    return (*manifests, *(flow.manifest() for flow in flows))
+    flows = flows_of(settings)
+    return (*manifests, *flow_manifests(flows, kits_of(settings, flows)))
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -16,12 +16,13 @@ from pydantic import JsonValue
 from rich.table import Table
 
 from embark.cli.output import ExitCode, emit, fail, note, out, settings_of
+from embark.layers import ConfigurationError
 from embark.settings import Settings
-from embark.tool_parts import open_desk, open_tools
+from embark.tool_parts import flows_of, kits_of, open_desk, open_tools
 from tools.acting import BadCallError, Decision, Desk, Request
 from tools.approvals import effective_tier
 from tools.canonical import new_id
-from tools.flows import FlowFileError, flow_problems, read_flows
+from tools.flows import flow_problems
 from tools.journal import Action, JournalError, State
 from tools.lint import Finding, lint
 from tools.preview import render
@@ -151,11 +152,12 @@ def _of_flows(settings: Settings, registry: Registry) -> list[Finding]:
     if folder is None:
         return []
     try:
-        flows = read_flows(folder)
-    except FlowFileError as mistakes:
+        flows = flows_of(settings)
+        kits = kits_of(settings, flows)
+    except ConfigurationError as mistakes:
         return [Finding("error", str(folder), "flows", problem) for problem in mistakes.problems]
     files = {flow.flow: f"{folder / flow.flow}.yaml" for flow in flows}
-    problems = (problem.partition(": ") for problem in flow_problems(flows, registry))
+    problems = (problem.partition(": ") for problem in flow_problems(flows, registry, kits))
     return [
         Finding("error", files[place.partition(".")[0]], place, message)
         for place, _, message in problems

@@ -52,7 +52,7 @@ from onboarding.journeys.guides import (
     said,
     shown_guide,
 )
-from onboarding.journeys.kits import EditError, Kit, arguments
+from onboarding.journeys.kits import Editable, EditError, Edits, Item, Kit, arguments, made
 from onboarding.journeys.modes import mode_for
 from onboarding.journeys.pacing import CapEntry, Caps, CapWindow, EntryRule, QuietEntry, Via
 from onboarding.journeys.previewing import Changed, Flow, Preview, changes, preview
@@ -77,6 +77,8 @@ __all__ = [
     "Defined",
     "Done",
     "EditError",
+    "Editable",
+    "Edits",
     "Enrolment",
     "EntryRule",
     "ExperimentEntry",
@@ -86,6 +88,7 @@ __all__ = [
     "Guide",
     "GuideKind",
     "Guides",
+    "Item",
     "Journey",
     "Kit",
     "Leave",
@@ -118,6 +121,7 @@ __all__ = [
     "joined",
     "load_folder",
     "load_sources",
+    "made",
     "merged",
     "migrate",
     "mode_for",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -102,10 +102,11 @@ class Catalogue:
         return self.journeys.get(name) or self.plays.get(name)
 
 
-def load_folder(folder: Path) -> Catalogue:
+def load_folder(folder: Path, kinds: Collection[FileKind] = tuple(FileKind)) -> Catalogue:
     """`journeys/`, `plays/`, `kits/` and `guides/` below it, those that are there. Raises
     DataFileError with the mistakes of all."""
-    paths = [path for name in FOLDERS.values() for path in sorted((folder / name).glob("*.yaml"))]
+    names = [name for kind, name in FOLDERS.items() if kind in kinds]
+    paths = [path for name in names for path in sorted((folder / name).glob("*.yaml"))]
     return _catalogue(partial(read_data, path) for path in paths)
 
 

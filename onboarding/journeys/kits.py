@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
 from onboarding.journeys.format import Name, Step, Texts
 from onboarding.journeys.pacing import Part
 from onboarding.rules import Rule
+
+NAME: Final = "name"
+"""What an item's own call names it by; a person may edit it."""
 
 
 class Editable(Part):
@@ -59,11 +64,18 @@ def _is_address(value: JsonValue) -> bool:
 
 class Item(Part):
     """One thing that the kit makes. `with` holds values of the product's own call; a value
-    `{edit: KEY}` is an editable default."""
+    `{edit: KEY}` is an editable default. `of` is the dashboard that a workflow sends."""
 
     id: Name
     title: Texts
+    of: Name | None = None
     with_: dict[str, JsonValue] = Field(alias="with")
+
+    @property
+    def default_name(self) -> str:
+        """What it is called unless somebody edits it; empty where its call takes no name."""
+        name = self.with_.get(NAME)
+        return name if isinstance(name, str) else ""
 
 
 class Playbook(Part):
@@ -110,6 +122,19 @@ class Kit(Part):
         rest = {key: value for key, value in given.items() if key != "kit"}
         return {"name": given["kit"], **rest}
 
+    @model_validator(mode="after")
+    def _whole(self) -> Kit:
+        ids = [item.id for item in self.items]
+        if twice := {id for id in ids if ids.count(id) > 1}:
+            raise ValueError(f"two items are called {', '.join(sorted(twice))}")
+        boards = {item.id for item in self.dashboards}
+        sent = [item.of for item in self.workflows]
+        if lost := [str(of) for of in sent if of not in boards]:
+            raise ValueError(f"a workflow is of a dashboard of the kit, not of {lost[0]}")
+        if len({*sent}) < len(sent):
+            raise ValueError("a dashboard has one workflow")
+        return self
+
     @property
     def ref(self) -> str:
         """`name@version`."""
@@ -120,34 +145,67 @@ class Kit(Part):
         return (*self.dashboards, *self.workflows, *self.alerts)
 
 
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What a person changed of a kit: values by key, names and what is left out by item."""
+
+    values: Mapping[str, JsonValue] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    leave_out: Set[str] = frozenset()
+
+
 class EditError(ValueError):
-    """Values that a kit cannot take, by key."""
+    """What a kit cannot take, by key or item."""
 
     def __init__(self, wrong: dict[str, str]) -> None:
         super().__init__("; ".join(f"{key} {what}" for key, what in wrong.items()))
         self.wrong = wrong
 
 
-def arguments(kit: Kit, edits: dict[str, JsonValue] | None = None) -> dict[str, JsonValue]:
-    """What the kit's action is called with: its lists, edited values put in. Raises EditError."""
-    given = edits or {}
-    known = {value.key: value for value in kit.values}
-    wrong = {key: "is no value of this kit" for key in given if key not in known}
-    wrong |= {key: said for key in given if key in known and (said := known[key].wrong(given[key]))}
-    if wrong:
-        raise EditError(wrong)
-    chosen = {key: given.get(key, value.default) for key, value in known.items()}
+def arguments(kit: Kit, edits: Edits | None = None) -> dict[str, JsonValue]:
+    """What the kit's action is called with: its lists, edits put in. A workflow is the `mail` of
+    its dashboard, and goes where that one goes. Raises EditError."""
+    edits = edits or Edits()
+    _check(kit, edits)
+    mails = {flow.of: flow for flow in kit.workflows if flow.id not in edits.leave_out}
     return {
         "kit": kit.ref,
-        **{
-            name: [_filled(item.with_, chosen) for item in items]
-            for name, items in (
-                ("dashboards", kit.dashboards),
-                ("workflows", kit.workflows),
-                ("alerts", kit.alerts),
-            )
-        },
+        "industry": kit.industry,
+        "dashboards": [
+            made(kit, item, edits) | _mail(kit, mails.get(item.id), edits)
+            for item in kit.dashboards
+            if item.id not in edits.leave_out
+        ],
+        "alerts": [made(kit, item, edits) for item in kit.alerts if item.id not in edits.leave_out],
     }
+
+
+def _check(kit: Kit, edits: Edits) -> None:
+    known = {value.key: value for value in kit.values}
+    items = {item.id: item for item in kit.items}
+    wrong: dict[str, str] = {}
+    for key, value in edits.values.items():
+        if said := known[key].wrong(value) if key in known else "is no value of this kit":
+            wrong[key] = said
+    for id, name in edits.names.items():
+        if id not in items or not items[id].default_name:
+            wrong[id] = "is nothing of this kit that has a name"
+        elif not name.strip():
+            wrong[id] = "needs a name"
+    wrong |= dict.fromkeys(edits.leave_out - items.keys(), "is nothing of this kit")
+    if wrong:
+        raise EditError(wrong)
+
+
+def made(kit: Kit, item: Item, edits: Edits) -> dict[str, JsonValue]:
+    """The item's own call with the edits that concern it."""
+    chosen = {value.key: edits.values.get(value.key, value.default) for value in kit.values}
+    call = {name: _filled(value, chosen) for name, value in item.with_.items()}
+    return call | ({NAME: edits.names[item.id]} if item.id in edits.names else {})
+
+
+def _mail(kit: Kit, flow: Item | None, edits: Edits) -> dict[str, JsonValue]:
+    return {} if flow is None else {"mail": made(kit, flow, edits)}
 
 
 def edits_of(value: JsonValue) -> frozenset[str]:

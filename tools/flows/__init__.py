@@ -8,7 +8,10 @@ stopped, and nothing is done twice.
 from tools.flows.checking import flow_problems
 from tools.flows.definition import FlowDefinition, FlowFileError, read_flow, read_flows
 from tools.flows.drive import FlowParts
-from tools.flows.engine import FlowTool, FlowUndoTool, flow_tools
+from tools.flows.engine import FlowTool, FlowUndoTool
+from tools.flows.kits import KitTool, flow_tools
+from tools.flows.offering import flow_manifests
+from tools.flows.proposals import Proposed, Standing
 
 __all__ = [
     "FlowDefinition",
@@ -16,6 +19,10 @@ __all__ = [
     "FlowParts",
     "FlowTool",
     "FlowUndoTool",
+    "KitTool",
+    "Proposed",
+    "Standing",
+    "flow_manifests",
     "flow_problems",
     "flow_tools",
     "read_flow",

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from onboarding.journeys import Kit
 from tools.flows.definition import FlowDefinition, Reading, Step
+from tools.flows.offering import kit_problems, kits_of
 from tools.tool import Catalogue
 from tools.types import Tier
 
 
-def flow_problems(flows: Sequence[FlowDefinition], catalogue: Catalogue) -> tuple[str, ...]:
+def flow_problems(
+    flows: Sequence[FlowDefinition], catalogue: Catalogue, kits: Sequence[Kit] = ()
+) -> tuple[str, ...]:
     """One line a mistake: `FLOW.STEP: MESSAGE`."""
     return tuple(
         f"{flow.flow}.{place}: {message}"
         for flow in flows
-        for place, message in _of_flow(flow, catalogue)
+        for found in (_of_flow(flow, catalogue), kit_problems(flow, kits_of(flow, kits)))
+        for place, message in found
     )
 
 
 def _of_flow(flow: FlowDefinition, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     if flow.look is not None:
         yield from (("look", message) for message in _of_reading(flow.look, catalogue))
+    for reading in flow.kits.compare.values() if flow.kits is not None else ():
+        yield from (("kits", message) for message in _of_reading(reading, catalogue))
     if flow.reminders is not None:
         wrong = _of_reading(flow.reminders.look, catalogue)
         yield from (("reminders", message) for message in wrong)

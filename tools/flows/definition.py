@@ -133,6 +133,32 @@ class ReminderItem(_Part):
     risk: Literal["high", "medium", "low"]
 
 
+class Asked(_Part):
+    """What a person says to pick a kit; `fill` is the fact that it may be inferred from."""
+
+    label: str
+    ask: str = ""
+    hint: str = ""
+    fill: str = ""
+
+
+class Compare(Reading):
+    """What is there of one kind: the list at `items` of a reading, by `name`."""
+
+    items: str
+    name: str = "/name"
+
+
+class KitsEntry(_Part):
+    """Makes the flow the action of starter kits: a person picks one by industry and persona and
+    edits its `values`, labelled here; the flow's own arguments are the lists of that kit."""
+
+    industry: Asked
+    persona: Asked
+    values: Mapping[Name, str] = Field(default_factory=dict)
+    compare: Mapping[Literal["dashboards", "alerts"], Compare] = Field(default_factory=dict)
+
+
 DAY_S = 86_400.0
 AFTER_S: Mapping[str, tuple[float, ...]] = {
     "high": (DAY_S, 3 * DAY_S, 7 * DAY_S),
@@ -175,6 +201,7 @@ class FlowDefinition(_Part):
     retry_for_s: float = 0
     timeout_s: float = Field(default=120, gt=0)
     arguments: dict[Name, ArgumentEntry] = Field(default_factory=dict)
+    kits: KitsEntry | None = None
     look: Reading | None = None
     notes: tuple[str, ...] = ()
     steps: tuple[Step, ...] = Field(min_length=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from pydantic import JsonValue
@@ -11,7 +10,7 @@ from tools.canonical import canonical, sha256
 from tools.flows.definition import SEEN, FlowDefinition, Reading
 from tools.flows.drive import Drive, FlowParts, StepFailedError, filled, may_run, read
 from tools.flows.values import Known, holds
-from tools.tool import BusyError, PartialError, PostponedError, RejectedError, Tool
+from tools.tool import BusyError, PartialError, PostponedError, RejectedError
 from tools.types import (
     Attempt,
     Done,
@@ -24,14 +23,6 @@ from tools.types import (
 )
 
 UNDO = ".undo"
-
-
-def flow_tools(definitions: Sequence[FlowDefinition], parts: FlowParts) -> tuple[Tool, ...]:
-    """Two tools a flow: itself, and the hidden one that takes it back."""
-    tools: list[Tool] = []
-    for definition in definitions:
-        tools += [FlowTool(definition, parts), FlowUndoTool(definition, parts)]
-    return tuple(tools)
 
 
 class FlowTool:
@@ -52,18 +43,9 @@ class FlowTool:
         steps = tuple(s.title for s in self._flow.steps if may_run(s, known))
         if self._flow.look is None:
             return Target(steps=steps, notes=self._flow.notes)
-        seen = await self._seen(self._flow.look, known, who)
+        seen = await seen_by(self._parts, self._flow.look, known, who)
         state = seen if isinstance(seen, dict) else {"found": seen}
         return Target(state=state, steps=steps, notes=self._flow.notes)
-
-    async def _seen(self, reading: Reading, known: Known, who: Principal) -> JsonValue:
-        try:
-            return await read(self._parts, reading, known, who)
-        except StepFailedError as refused:
-            raise RejectedError(refused.code, refused.detail) from refused
-        except PostponedError as later:
-            wait_s = (later.until - self._parts.clock()).total_seconds()
-            raise BusyError(later.code, later.detail, max(wait_s, 0.0)) from later
 
     @property
     def reminders(self) -> tuple[OpenItem, ...]:
@@ -74,7 +56,7 @@ class FlowTool:
         if reminders is None:
             return ()
         known = Known(call.arguments)
-        known.results[SEEN] = await self._seen(reminders.look, known, who)
+        known.results[SEEN] = await seen_by(self._parts, reminders.look, known, who)
         open_ = {item.id for item in reminders.items if holds(item.open, known)}
         return tuple(item for item in self.reminders if item.id in open_)
 
@@ -161,6 +143,17 @@ class FlowUndoTool:
 
     def _drive(self, call: ToolCall, who: Principal, by: str) -> Drive:
         return Drive(self._flow, self._parts, who, _flow_action(call), approved_by=by)
+
+
+async def seen_by(parts: FlowParts, reading: Reading, known: Known, who: Principal) -> JsonValue:
+    """A reading before the card. Raises ToolError."""
+    try:
+        return await read(parts, reading, known, who)
+    except StepFailedError as refused:
+        raise RejectedError(refused.code, refused.detail) from refused
+    except PostponedError as later:
+        wait_s = (later.until - parts.clock()).total_seconds()
+        raise BusyError(later.code, later.detail, max(wait_s, 0.0)) from later
 
 
 def _flow_action(call: ToolCall) -> str:

@@ -63,6 +63,14 @@ class ApplyKit(BaseModel):
     dry_run: bool = False
 
 
+class AppliedKit(BaseModel):
+    """A kit that was put together elsewhere, of objects that are there."""
+
+    name: Literal["ecommerce", "fintech", "healthcare", "saas"]
+    dashboards: list[Annotated[str, Field(pattern=r"^dsh_")]] = Field(max_length=24)
+    alerts: list[Annotated[str, Field(pattern=r"^alr_")]] = Field(max_length=24)
+
+
 def _metric(metric_id: str) -> str:
     if metric_id not in METRICS:
         raise Problem("invalid", f"metric_id: one of {', '.join(METRICS)}")
@@ -245,6 +253,29 @@ async def apply_kit(name: Kit, ctx: Here, body: ApplyKit | None = None) -> dict[
     ctx.track("Kit Applied", kit=name)
     ctx.effect(made.id)
     return ctx.shown(made, body_of(made))
+
+
+@operation(routes, "POST /v1/kits/applied", id="record_kit", status=201,
+           permission="kits.apply", idempotent=True)  # fmt: skip
+async def record_kit(body: AppliedKit, ctx: Here) -> dict[str, Any]:
+    """A kit that somebody made piece by piece counts as applied, and is removed as one."""
+    for kind, ids in (("dashboard", body.dashboards), ("alert", body.alerts)):
+        for id in ids:
+            ctx.get(kind, id)
+    made = ctx.tx.create(ctx.ws, "kit", "kit", body.model_dump())
+    ctx.track("Kit Applied", kit=body.name)
+    ctx.effect(made.id)
+    return ctx.shown(made, body_of(made))
+
+
+@operation(routes, "DELETE /v1/kits/applied/{kit_id}", id="forget_kit", status=204,
+           permission="kits.apply")  # fmt: skip
+async def forget_kit(kit_id: str, ctx: Here) -> None:
+    """The record goes; dashboards and alerts stay."""
+    kit = ctx.get("kit", kit_id)
+    ctx.tx.delete(kit)
+    ctx.track("Kit Removed", kit=kit["name"])
+    ctx.effect(kit_id)
 
 
 @operation(routes, "DELETE /v1/kits/{kit_id}", id="remove_kit", permission="kits.apply")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -12,6 +13,7 @@ from pydantic import JsonValue
 from onboarding.journeys import (
     SCHEMAS,
     EditError,
+    Edits,
     Enrolment,
     Guides,
     Kit,
@@ -102,7 +104,7 @@ def test_the_flow_takes_every_kit(name: str) -> None:
     given = arguments(kit)
     checker = Draft202012Validator(FLOW.manifest().schema)
     assert [error.message for error in checker.iter_errors(given)] == []
-    assert given["kit"] == f"{name}@1"
+    assert given["kit"] == kit.ref
     assert not _edits_left(given)
 
 
@@ -117,39 +119,48 @@ def _kit(name: str = "fintech-admin") -> Kit:
 
 
 def test_defaults_can_be_edited_before_a_kit_is_applied() -> None:
-    edited: dict[str, JsonValue] = {
+    values: dict[str, JsonValue] = {
         "users": 7,
         "recipients": ["ana@acme.example"],
         "weekday": "fri",
     }
-    given = arguments(_kit(), edited)
-    alerts, workflows = given["alerts"], given["workflows"]
-    assert isinstance(alerts, list)
-    assert isinstance(workflows, list)
-    assert [a["threshold"] for a in alerts if isinstance(a, dict)] == [-30, 7]
-    assert workflows == [
+    given: Any = arguments(_kit(), Edits(values, {"fall": "Fewer"}, {"operations"}))
+    assert [(each["name"], each["threshold"]) for each in given["alerts"]] == [
+        ("Fewer", -30), ("Weekly active customers", 7),
+    ]  # fmt: skip
+    (dashboard,) = given["dashboards"]
+    assert (dashboard["name"], dashboard["mail"]) == (
+        "Onboarding and KYC",
         {"frequency": "weekly", "weekday": "fri", "at": "08:00",
          "recipients": ["ana@acme.example"]},
-    ]  # fmt: skip
+    )  # fmt: skip
+
+
+def test_a_mail_goes_where_its_dashboard_goes() -> None:
+    given: Any = arguments(_kit(), Edits(leave_out={"overview"}))
+    assert [(each["name"], "mail" in each) for each in given["dashboards"]] == [
+        ("Transactions", False)
+    ]
 
 
 @pytest.mark.parametrize(
     ("edits", "said_"),
     [
-        ({"users": 0}, {"users": "is below 1"}),
-        ({"users": "many"}, {"users": "is no whole number"}),
-        ({"users": True}, {"users": "is no whole number"}),
-        ({"fall": 5}, {"fall": "is above -1"}),
-        ({"weekday": "sun"}, {"weekday": "is none of mon, tue, wed, thu, fri"}),
-        ({"recipients": ["ana"]}, {"recipients": "is no list of e-mail addresses"}),
-        ({"colour": 1}, {"colour": "is no value of this kit"}),
+        (Edits({"users": 0}), {"users": "is below 1"}),
+        (Edits({"users": "many"}), {"users": "is no whole number"}),
+        (Edits({"users": True}), {"users": "is no whole number"}),
+        (Edits({"fall": 5}), {"fall": "is above -1"}),
+        (Edits({"weekday": "sun"}), {"weekday": "is none of mon, tue, wed, thu, fri"}),
+        (Edits({"recipients": ["ana"]}), {"recipients": "is no list of e-mail addresses"}),
+        (Edits({"colour": 1}), {"colour": "is no value of this kit"}),
+        (Edits(names={"overview": " "}), {"overview": "needs a name"}),
+        (Edits(names={"weekly": "Mail"}), {"weekly": "is nothing of this kit that has a name"}),
+        (Edits(leave_out={"mine"}), {"mine": "is nothing of this kit"}),
     ],
 )
-def test_what_a_kit_cannot_take_is_said_by_key(
-    edits: dict[str, object], said_: dict[str, str]
-) -> None:
+def test_what_a_kit_cannot_take_is_said_by_key(edits: Edits, said_: dict[str, str]) -> None:
     with pytest.raises(EditError) as wrong:
-        arguments(_kit(), edits)  # type: ignore[arg-type]
+        arguments(_kit(), edits)
     assert wrong.value.wrong == said_
 
 

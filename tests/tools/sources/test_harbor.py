@@ -180,7 +180,7 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("create_alert", {"metric_id": "met_mau", "condition": "above", "threshold": 5}),
     ("update_alert", {"alert_id": "alert", "threshold": 50}),
     ("mute_alert", {"alert_id": "alert", "until": "2026-11-22T00:00:00Z"}),
-    ("apply_kit", {"name": "fintech"}),
+    ("record_kit", {"name": "fintech", "dashboards": ["dashboard"], "alerts": ["alert"]}),
     ("add_domain", {"domain": "brightline.example"}),
     ("create_scim_token", {}),
     ("require_mfa", {"required": True, "grace_days": 3}),
@@ -192,10 +192,17 @@ LEFT_BEHIND = {"invite", "link", "scim_token", "api_key", "audit", "token"}
 """Kinds whose ended things stay on record."""
 
 
+def _known(value: Any, things: dict[str, Any]) -> Any:
+    """Ids in place of names."""
+    if isinstance(value, list):
+        return [_known(each, things) for each in value]
+    return things.get(value, value) if isinstance(value, str) else value
+
+
 @pytest.mark.parametrize(("key", "arguments"), CHANGES, ids=[key for key, _ in CHANGES])
 async def test_what_is_done_is_undone(house: House, key: str, arguments: dict[str, Any]) -> None:
     things = await prepared(house)
-    given = {n: things.get(v, v) if isinstance(v, str) else v for n, v in arguments.items()}
+    given = {name: _known(value, things) for name, value in arguments.items()}
     before = await house.state()
     done = await house.run(key, **given)
     changed = await house.state()
