@@ -24,12 +24,13 @@ from onboarding.store.interventions.sql import SqlDeliveries
 from onboarding.store.journeys.keeping import AgingJourneys, PersonalJourneys
 from onboarding.store.profile.personal import AgingGraph, AgingProfile, PersonalProfile
 from onboarding.store.ranking.personal import AgingNextSteps, PersonalNextSteps
+from onboarding.store.ranking.silences import PersonalSilences
 
 TABLES = (
     *("product_event", "event_message", "event_alias", "event_member", "event_quarantine"),
     *("feature_state", "profile_fact", "profile_asked", "profile_self"),
     *("profile_node", "profile_edge", "journey_enrolment", "journey_done", "journey_mode"),
-    *("next_step_decision", "next_step_outcome", "next_step_mute"),
+    *("next_step_decision", "next_step_outcome", "next_step_mute", "silent_person"),
     *("intervention_delivery", "intervention_token", "intervention_outbox"),
     *("intervention_choice", "intervention_silence", "intervention_watch", "intervention_fix"),
 )
@@ -61,6 +62,7 @@ class Kept:
             PersonalProfile(stores.profiles, stores.graph),
             PersonalJourneys(stores.progress),
             PersonalNextSteps(stores.steps),
+            PersonalSilences(stores.silences),
             PersonalDeliveries(stores.deliveries),
         )
 

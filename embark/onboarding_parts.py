@@ -53,6 +53,7 @@ from onboarding.store.profile.graph_sql import SqlGraph
 from onboarding.store.ranking import sql as ranking_sql
 from onboarding.store.ranking.champions import SqlChampions
 from onboarding.store.ranking.registry import ModelFolder
+from onboarding.store.ranking.silences import SqlSilences
 from tools.journal import Journal, OutboxRow, UnknownActionError
 from tools.tool import Catalogue as ReadingTools
 from tools.types import Actor
@@ -60,6 +61,8 @@ from tools.vault import Vault
 
 SWEEP_S: Final = 30.0
 """How often it is looked whether somebody withdrew a consent: in effect within a minute."""
+LOOKS_S: Final = 5.0
+"""How often it is looked whether somebody who is silent is due; so many a minute are."""
 TIMERS_S: Final = 1.0
 """How often detectors' timers are looked at."""
 SERVER: Final = "embark"
@@ -162,6 +165,7 @@ def stores_of(
         champions=SqlChampions(database),
         deliveries=deliveries,
         watches=SqlWatches(database),
+        silences=SqlSilences(database),
     )
 
 
@@ -208,6 +212,8 @@ def _work(onboarding: Onboarding, settings: Settings) -> dict[str, Work]:
         "people": Follower(log, tenant, "people", hearing.learn, readers).run,
         "progress": Follower(log, tenant, "progress", hearing.advance, readers).run,
         "friction": Follower(log, tenant, "friction", hearing.help, readers).run,
+        "silences": Follower(log, tenant, "silences", engine.silences.hear, readers).run,
+        "looks": _often(LOOKS_S, engine.silences.visit),
         "timers": _often(TIMERS_S, lambda: engine.frictions.visit(tenant, now())),
         "log": _often(TIMERS_S, lambda: asyncio.to_thread(move_log, onboarding.database)),
         "upkeep": lambda: keep_events(settings, onboarding.database),

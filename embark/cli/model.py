@@ -1,11 +1,11 @@
-"""`embark model`: which learned version serves, moved by hand and back."""
+"""`embark model`: versions are learned, and which of them serves is moved by hand and back."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,14 +15,20 @@ import typer
 from embark.cli.output import ExitCode, emit, fail, note, out, settings_of
 from embark.layers import ConfigurationError
 from embark.onboarding_database import MODELS, open_database
+from embark.records import now
 from embark.settings import Settings
+from embark.stall_parts import open_stall_parts
+from onboarding.engine.stall_periods import MOST, periods_in
 from onboarding.ranking import ModelFileError
 from onboarding.store.ranking.champions import SqlChampions
 from onboarding.store.ranking.registry import ModelFolder
 from onboarding.store.ranking.store import RANKER, STALLS, Champions, Move
+from onboarding.training import AHEAD, StallRequest, learn_stalls
 
 OPERATOR = "operator"
-model_app = typer.Typer(no_args_is_help=True, help="List, promote and roll back learned models.")
+model_app = typer.Typer(
+    no_args_is_help=True, help="Train, list, promote and roll back learned models."
+)
 Slot = Annotated[str, typer.Option(help=f"{RANKER} or {STALLS}.")]
 Reason = Annotated[str, typer.Option(help="A code, such as the number of a ticket.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
@@ -69,6 +75,49 @@ def listed(ctx: typer.Context, slot: Slot = RANKER, as_json: AsJson = False) -> 
     for move in document["moves"]:
         said = f"{move['at']}  {move['version'] or 'curated'}  {move['by']}  {move['reason']}"
         out.print(said, markup=False)
+
+
+@model_app.command("train")
+def train(
+    ctx: typer.Context,
+    *,
+    name: Annotated[
+        str | None, typer.Option(help="Of the new version; the time, when not given.")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=100, help="Most rows to learn from.")] = MOST,
+    as_json: AsJson = False,
+) -> None:
+    """Learn from the log of events who does not come back. A version is kept whatever its gate
+    says; one that was refused does not serve."""
+    settings = settings_of(ctx)
+    told = asyncio.run(_trained(settings, name or f"{now():%Y-%m-%d.%H%M%S}", rows))
+    if as_json:
+        emit(told)
+        return
+    out.print(told["card"], markup=False)
+    refused = told["refusal"]
+    hint = f"refused: {refused}" if refused else f"embark model promote {told['version']}"
+    note(f"{STALLS}: {told['version']} is kept; {hint}")
+
+
+async def _trained(settings: Settings, name: str, rows: int) -> dict[str, Any]:
+    """Raises ConfigurationError where there is too little to learn from."""
+    async with open_stall_parts(settings, rows) as parts:
+        at = now()
+        try:
+            periods = await periods_in(parts.periods, at)
+            request = StallRequest(name, parts.periods.features.spec, f"{at - AHEAD:%Y-%m-%d}")
+            learned = learn_stalls(periods, request)
+            version = parts.models.save(STALLS, learned.files)
+        except (ValueError, FileExistsError) as failure:
+            raise ConfigurationError([str(failure)]) from failure
+    return {
+        "slot": STALLS,
+        "version": version,
+        "refusal": learned.verdict.refusal,
+        "figures": {name: asdict(each) for name, each in learned.figures.items()},
+        "card": learned.files["card.md"].decode(),
+    }
 
 
 @model_app.command("promote")

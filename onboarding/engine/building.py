@@ -16,7 +16,9 @@ from onboarding.engine.files import Files
 from onboarding.engine.following import Readers
 from onboarding.engine.foreseeing import Foresight, ForesightParts
 from onboarding.engine.hearing import Hearing, HearingParts
-from onboarding.engine.moments import Moments, Risks, no_risks
+from onboarding.engine.moments import Moments
+from onboarding.engine.risks import StepRisks
+from onboarding.engine.silences import Silences
 from onboarding.engine.standings import JourneyStandings, StandingParts
 from onboarding.engine.states import KnownStates
 from onboarding.events import EventLog
@@ -34,7 +36,8 @@ from onboarding.store.journeys.store import CatalogueStore, ProgressStore
 from onboarding.store.profile.desk import ProfileDesk
 from onboarding.store.profile.parts import ProfileParts
 from onboarding.store.ranking.registry import ModelFolder
-from onboarding.store.ranking.serving import ServedRanker
+from onboarding.store.ranking.serving import ServedRanker, ServedStalls
+from onboarding.store.ranking.silences import SilenceStore
 from onboarding.store.ranking.store import Champions, NextSteps
 
 
@@ -52,6 +55,7 @@ class Stores:
     champions: Champions
     deliveries: DeliveryStore
     watches: WatchStore
+    silences: SilenceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,6 @@ class Outside:
     consents: ConsentReader
     models: ModelFolder
     timer: Callable[[], float] = time.monotonic
-    risks: Risks = no_risks
     policy: Policy = field(default_factory=Policy)
 
 
@@ -82,6 +85,7 @@ class Engine:
     advisor: Advisor
     hearing: Hearing
     standings: JourneyStandings
+    silences: Silences
     questions: Questions
     readers: Readers = field(default_factory=Readers)
 
@@ -99,7 +103,11 @@ def build(stores: Stores, files: Files, outside: Outside) -> Engine:
     states = KnownStates(files.states)
     features = Features(stores.log, stores.features, files.features)
     guided = ProfileDesk(known, outside.clock)
-    moments = Moments(stores.log, features, guided, states, outside.risks)
+    model = ServedStalls(
+        stores.champions, outside.models, files.features.spec, outside.tenant, outside.timer
+    ).model
+    risks = StepRisks(stores.progress, catalogues, features, guided, model)
+    moments = Moments(stores.log, features, guided, states, risks.of)
     foreseeing = Foreseeing(stores.progress, catalogues)
     foresight = Foresight(
         ForesightParts(
@@ -107,7 +115,7 @@ def build(stores: Stores, files: Files, outside: Outside) -> Engine:
         )
     )
     profiles = ProfileDesk(replace(known, foresee=foresight), outside.clock)
-    frictions = FrictionDesk(files.detectors, files.signals, stores.watches)
+    frictions = FrictionDesk(files.detectors, files.signals, stores.watches, risks=risks.at_steps)
     standing = StandingParts(
         permission=Permission(outside.consents),
         moments=moments,
@@ -115,7 +123,7 @@ def build(stores: Stores, files: Files, outside: Outside) -> Engine:
         progress=stores.progress,
         catalogues=catalogues,
     )
-    hearing = HearingParts(
+    parts = HearingParts(
         log=stores.log,
         moments=moments,
         profiles=profiles,
@@ -125,6 +133,7 @@ def build(stores: Stores, files: Files, outside: Outside) -> Engine:
         placeholders={n: files.templates.placeholders(n) for n in files.templates.names},
         clock=outside.clock,
     )
+    hearing = Hearing(parts)
     return Engine(
         files=files,
         stores=stores,
@@ -135,8 +144,9 @@ def build(stores: Stores, files: Files, outside: Outside) -> Engine:
         frictions=frictions,
         outlooks=Outlooks(stores.progress),
         advisor=_advisor(stores, files, outside, moments, journeys),
-        hearing=Hearing(hearing),
+        hearing=hearing,
         standings=JourneyStandings(standing),
+        silences=Silences(stores.silences, outside.tenant, hearing.look, outside.clock),
         questions=Questions(profiles),
     )
 

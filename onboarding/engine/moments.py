@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import Protocol
 
 from onboarding.engine.states import KnownStates
@@ -14,8 +13,8 @@ from onboarding.rules import Moment
 from onboarding.store.journeys.desk import Standing
 from onboarding.types import History, Mode, Person, Profile, Seen, Snapshot, StepState
 
-Risks = Callable[[Person, Snapshot, datetime], Mapping[str, float]]
-"""How likely each step is never taken, by step."""
+Risks = Callable[[Person, Snapshot], Awaitable[Mapping[str, float]]]
+"""How likely each step is never taken, by step. Raises StoreUnavailableError."""
 
 
 class Snapshots(Protocol):
@@ -36,11 +35,6 @@ class Profiles(Protocol):
         ...
 
 
-def no_risks(_person: Person, _snapshot: Snapshot, _now: datetime) -> Mapping[str, float]:
-    """Before there is a model of stalling."""
-    return MappingProxyType({})
-
-
 @dataclass(frozen=True, slots=True)
 class Moments:
     """Reads moments. Raises StoreUnavailableError."""
@@ -49,7 +43,7 @@ class Moments:
     features: Snapshots
     profiles: Profiles
     states: KnownStates
-    risks: Risks = no_risks
+    risks: Risks
 
     async def of(self, person: Person, now: datetime) -> Moment | None:
         """None where nothing of the person may be used."""
@@ -65,7 +59,7 @@ class Moments:
             snapshot=snapshot,
             profile=profile,
             states=self.states.of(person, now),
-            risks=self.risks(person, snapshot, now),
+            risks=await self.risks(person, snapshot),
         )
 
     async def with_way(self, person: Person, moment: Moment, way: Standing | None) -> Moment:

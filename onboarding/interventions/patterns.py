@@ -18,6 +18,10 @@ from onboarding.interventions.signals import Signal, SignalKind
 from onboarding.interventions.tracks import MOST_MARKS, Mark, Tracks
 
 LAST_QUESTIONS: Final = 4
+HOUR_S: Final = 3600.0
+DAY_S: Final = 86_400.0
+STALLS_S: Final = 14 * DAY_S
+"""After which somebody is gone, by the hazard model."""
 ANY: Final = ""
 """The key of what is followed once for the whole person."""
 
@@ -260,7 +264,9 @@ class Hesitation(_Pattern):
 
 
 class Stalled(_Pattern):
-    """Nothing at all for `after_s` at a step that is not done, where the model sees `risk`."""
+    """Nothing at all for `after_s` at a step that is not done, where the model sees `risk`. A risk
+    grows with silence: it is looked at again, each hour of the first day, then each day, until two
+    weeks are over."""
 
     pattern: Literal["stalled"]
     after_s: float = Field(gt=0)
@@ -283,6 +289,8 @@ class Stalled(_Pattern):
             step = track.marks[-1]
             if looks.risk is not None and looks.risk(step.about) >= self.risk:
                 yield Found(ended, step.about, (step.id,))
+            elif now - (track.since or now) < STALLS_S:
+                track.due = now + (HOUR_S if now - (track.since or now) < DAY_S else DAY_S)
 
 
 Pattern = Annotated[

@@ -17,11 +17,15 @@ from onboarding.training.hazard import Periods, StallModel, fit_stalls, open_sta
 from onboarding.training.learning import Learned, learn
 from onboarding.training.policies import Request
 from onboarding.training.rows import FOLLOWED, Asking, Row, rows_of
+from onboarding.training.stall_gate import LearnedStalls, StallRequest, learn_stalls
+from onboarding.training.stalling import AHEAD, STEPS, RuleStalls, periods_of
 from onboarding.training.text import TextRecipe, fit_text
 from onboarding.training.uplift import UpliftModel, fit_uplift, qini, uplift_at
 
 __all__ = [
+    "AHEAD",
     "FOLLOWED",
+    "STEPS",
     "Asking",
     "Bounds",
     "Calibration",
@@ -30,13 +34,16 @@ __all__ = [
     "Estimate",
     "Evidence",
     "Learned",
+    "LearnedStalls",
     "Logged",
     "Periods",
     "Recipe",
     "Refusal",
     "Request",
     "Row",
+    "RuleStalls",
     "StallModel",
+    "StallRequest",
     "TextRecipe",
     "UpliftModel",
     "Verdict",
@@ -50,9 +57,11 @@ __all__ = [
     "ips",
     "judged",
     "learn",
+    "learn_stalls",
     "measured",
     "open_stalls",
     "period_of",
+    "periods_of",
     "psi",
     "qini",
     "rows_of",

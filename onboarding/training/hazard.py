@@ -42,19 +42,25 @@ def period_of(hours: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """A table of person-periods: one row each, with whose it is."""
+    """A table of person-periods: one row each, with whose it is. `clusters` are what is not divided
+    between parts, such as accounts; persons where there are none."""
 
     names: tuple[str, ...]
     table: Numbers
     labels: Numbers
     persons: tuple[str, ...]
+    clusters: tuple[str, ...] = ()
 
 
 class StallModel:
-    """P(this step is not taken any more). Thread-safe: it only reads."""
+    """P(this step is not taken any more). Thread-safe: it only reads. `spec` is the hash of the
+    features' definitions that its columns come from."""
 
-    def __init__(self, names: Sequence[str], trees: Trees, calibration: Beta, name: str) -> None:
+    def __init__(
+        self, names: Sequence[str], trees: Trees, calibration: Beta, name: str, spec: str = ""
+    ) -> None:
         self.name = name
+        self.spec = spec
         self.names = tuple(names)
         self._trees = trees
         self._calibration = calibration
@@ -109,6 +115,7 @@ def open_stalls(files: Mapping[str, bytes]) -> StallModel:
             Trees(files["champion.txt"].decode()),
             beta_of(orjson.loads(files["calibration.json"])),
             str(manifest["name"]),
+            str(manifest.get("spec", "")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"a file cannot be read: {type(error).__name__}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -20,6 +20,8 @@ _log = structlog.get_logger(__name__)
 BLOCK: Final = 200
 """People whose timers are looked at in one transaction."""
 Seen = Sequence[tuple[Person, Signal]]
+Risks = Callable[[Person, datetime], Awaitable[Callable[[str], float] | None]]
+"""Of a person's steps, read before the transaction; None where it is not known."""
 
 
 def nothing_known(_person: Person) -> Looks:
@@ -27,8 +29,14 @@ def nothing_known(_person: Person) -> Looks:
     return NOTHING
 
 
+async def no_risks(_person: Person, _now: datetime) -> Callable[[str], float] | None:
+    """Where nobody knows how likely a step is never taken."""
+    return None
+
+
 class FrictionDesk:
-    """`looks` is asked inside a transaction, so it has to be quick."""
+    """`looks` is asked inside a transaction, so it has to be quick; `risks` before it, of those
+    alone whose timers have ended."""
 
     def __init__(
         self,
@@ -36,11 +44,13 @@ class FrictionDesk:
         signals: Signals,
         watches: WatchStore,
         looks: Callable[[Person], Looks] = nothing_known,
+        risks: Risks = no_risks,
     ) -> None:
         self._detectors = detectors
         self._signals = signals
         self._watches = watches
         self._looks = looks
+        self._risks = risks
 
     async def see(self, events: Sequence[Event], now: datetime) -> tuple[Intervention, ...]:
         """Of one tenant, in the order in which they came. Raises StoreUnavailableError; the same
@@ -75,11 +85,15 @@ class FrictionDesk:
         people = await self._watches.due(tenant, now, BLOCK)
         if not people:
             return ()
+        risks = {each.user: await self._risks(each, now) for each in people}
 
         def work(held: Mapping[str, Held]) -> list[Intervention]:
             made: list[Intervention] = []
             for own in held.values():
                 looks = self._looks(own.person)
+                risk = risks[own.person.user]
+                if risk is not None:
+                    looks = replace(looks, risk=risk)
                 found = self._detectors.due(own.watch, own.person, now, looks)
                 made += self._chosen(own, found, now)
             return made

@@ -61,3 +61,16 @@ model_move = Table(
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
 )
+
+silent_person = Table(
+    "silent_person",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("account", Text),
+    Column("since", Text, nullable=False),  # their last event
+    Column("due", Text, nullable=False),
+    Column("looked_at", Text),
+    Index("silent_person_by_due", "tenant", "due"),
+    Index("silent_person_by_look", "tenant", "looked_at"),
+)

@@ -39,6 +39,7 @@ from onboarding.store.profile.graph_sql import SqlGraph
 from onboarding.store.profile.readiness import SqlReadiness
 from onboarding.store.ranking import sql as ranking_sql
 from onboarding.store.ranking.champions import SqlChampions
+from onboarding.store.ranking.silences import Pace, SqlSilences
 from onboarding.types import Mode, Person, StepScope, StepState
 from tests.contracts.events import BROKEN, DAY, NOON, OPENED, mac
 from tests.contracts.next_steps import done as outcome
@@ -74,6 +75,7 @@ class Guided:
     champions: SqlChampions
     deliveries: interventions_sql.SqlDeliveries
     watches: SqlWatches
+    silences: SqlSilences
 
 
 def prepare(engine: Engine) -> None:
@@ -97,6 +99,7 @@ def guided(engine: Engine) -> Guided:
         champions=SqlChampions(engine),
         deliveries=interventions_sql.SqlDeliveries(engine),
         watches=SqlWatches(engine),
+        silences=SqlSilences(engine),
     )
 
 
@@ -155,6 +158,7 @@ async def _walks(stores: Guided, tenant: str, word: str) -> None:
     await stores.steps.note(outcome(decision, word))
     await stores.steps.note(never(decision, "connect", NOON))
     await stores.champions.promote(tenant, "ranker", "v1", word, "gate.passed", NOON)
+    await stores.silences.heard(tenant, {Person(tenant, USER, word): NOON})
 
 
 async def _is_told(stores: Guided, tenant: str, word: str) -> None:
@@ -227,6 +231,7 @@ LOOKS: Mapping[str, Look] = {
     "outcomes": lambda s, t: s.steps.outcomes_of(t, USER),
     "mutes": lambda s, t: s.steps.mutes(t, USER),
     "champions": lambda s, t: s.champions.moves(t, "ranker"),
+    "silences": lambda s, t: s.silences.of(t, USER),
     "deliveries": lambda s, t: s.deliveries.deliveries(t, Wanted()),
     "told": lambda s, t: s.deliveries.rows(t, USER),
     "choices": lambda s, t: s.deliveries.choices(ana(t)),
@@ -278,6 +283,8 @@ async def _harm_ways(stores: Guided, tenant: str) -> None:
     await stores.steps.sweep(tenant, LATER, NOBODY, 1)
     await stores.steps.erase(tenant, USER)
     await stores.champions.rollback(tenant, "ranker", "ops", "why", NOON)
+    await stores.silences.claim(tenant, LATER, Pace())
+    await stores.silences.erase(tenant, USER)
 
 
 async def _harm_messages(stores: Guided, tenant: str) -> None:

@@ -26,7 +26,8 @@ USES = tuple(
             "event_alias event_member event_quarantine feature_state intervention_choice "
             "intervention_delivery intervention_fix intervention_silence intervention_token "
             "intervention_watch journey_done journey_enrolment journey_mode next_step_decision "
-            "next_step_mute next_step_outcome profile_asked profile_edge profile_fact profile_self"
+            "next_step_mute next_step_outcome profile_asked profile_edge profile_fact profile_self "
+            "silent_person"
         ),
         "select": "journey_release journey_source journey_switch model_move readiness_evaluation",
     }.items()

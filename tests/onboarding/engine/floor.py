@@ -1,4 +1,5 @@
-"""The engine over Harbor's files, in memory: events go in as messages, people are advised."""
+"""The engine over Harbor's files, in memory or over SQL: events go in as messages, people are
+advised."""
 
 from __future__ import annotations
 
@@ -9,6 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine as Database
+
+from embark.onboarding_parts import stores_of
 from guardrails.consent import Channel, Purpose, Statement
 from guardrails.consent.memory import MemoryConsents
 from onboarding.engine.advising import Advice, Asking
@@ -17,12 +21,16 @@ from onboarding.engine.files import Files, load_files
 from onboarding.engine.following import Follower
 from onboarding.events.intake import Intake, IntakeParts, Sender
 from onboarding.events.memory import MemoryEventLog
+from onboarding.events.quarantine import Quarantine
 from onboarding.events.verdicts import Status
 from onboarding.features.memory import MemoryFeatures
 from onboarding.features.updating import FeatureUpdater
 from onboarding.journeys import Source
 from onboarding.ranking import Policy
+from onboarding.store.events.log import SqlEventLog
+from onboarding.store.events.quarantine import SqlQuarantine
 from onboarding.store.interventions.memory import MemoryDeliveries
+from onboarding.store.interventions.sql import SqlDeliveries
 from onboarding.store.interventions.watches import MemoryWatches
 from onboarding.store.journeys.catalogue_memory import MemoryCatalogues
 from onboarding.store.journeys.progress_memory import MemoryProgress
@@ -31,6 +39,7 @@ from onboarding.store.profile.graph_memory import MemoryGraph
 from onboarding.store.profile.memory import MemoryProfiles
 from onboarding.store.ranking.memory import MemoryChampions, MemoryNextSteps
 from onboarding.store.ranking.registry import ModelFolder
+from onboarding.store.ranking.silences import MemorySilences
 from onboarding.types import Person
 from tests.contracts.consent import KEY
 from tests.contracts.events import mac
@@ -73,13 +82,15 @@ class Floor:
     consents: MemoryConsents = field(default_factory=lambda: MemoryConsents(KEY))
     policy: Policy = CALM
     tenant: str = TENANT
+    models: Path = Path("/nowhere")
+    database: Database | None = None
     sent: int = 0
 
     def __post_init__(self) -> None:
-        self.log = MemoryEventLog(mac)
-        self.deliveries = MemoryDeliveries()
+        memory, deliveries = MemoryEventLog(mac), MemoryDeliveries()
+        self.deliveries = deliveries
         self.stores = Stores(
-            log=self.log,
+            log=memory,
             features=MemoryFeatures(),
             profiles=MemoryProfiles(),
             graph=MemoryGraph(),
@@ -87,12 +98,18 @@ class Floor:
             catalogues=MemoryCatalogues(),
             steps=MemoryNextSteps(),
             champions=MemoryChampions(),
-            deliveries=self.deliveries,
-            watches=MemoryWatches(self.deliveries),
+            deliveries=deliveries,
+            watches=MemoryWatches(deliveries),
+            silences=MemorySilences(),
         )
+        self.log: MemoryEventLog | SqlEventLog = memory
+        quarantine: Quarantine = memory
+        if self.database is not None:
+            self.log, quarantine = SqlEventLog(self.database, mac), SqlQuarantine(self.database)
+            self.stores = stores_of(self.database, self.log, SqlDeliveries(self.database))
         self.engine = self.another()
         self.intake = Intake(
-            IntakeParts(files().events, self.log, self.log, self.consents, OpenSeal())
+            IntakeParts(files().events, self.log, quarantine, self.consents, OpenSeal())
         )
 
     @classmethod
@@ -107,7 +124,7 @@ class Floor:
             self.tenant,
             self.clock,
             self.consents,
-            ModelFolder(Path("/nowhere")),
+            ModelFolder(self.models),
             timer=self.clock.monotonic,
             policy=self.policy,
         )
@@ -130,10 +147,11 @@ class Floor:
         draft = Draft(tuple(sources), "tests", self.clock())
         await self.stores.catalogues.publish(self.tenant, draft, number)
 
-    async def agrees(self, user: str, *, given: bool = True) -> None:
+    async def agrees(
+        self, user: str, *, given: bool = True, to: Purpose = Purpose.PRODUCT_ANALYTICS
+    ) -> None:
         said = Statement(
-            self.tenant, user, Purpose.PRODUCT_ANALYTICS, given, "v1", Channel.PREFERENCES, self.clock(),
-            user,
+            self.tenant, user, to, given, "v1", Channel.PREFERENCES, self.clock(), user,
         )  # fmt: skip
         await self.consents.record(said)
 
@@ -178,6 +196,7 @@ class Floor:
             ("people", hearing.learn),
             ("progress", hearing.advance),
             ("friction", hearing.help),
+            ("silences", self.engine.silences.hear),
         ):
             while await Follower(self.log, self.tenant, group, handle).step():
                 pass
