@@ -29,11 +29,15 @@ class FeatureUpdater:
 
     async def run(self, failed: Callable[[Exception], None] | None = None) -> None:
         """Until cancelled."""
+        at: int | None = None
         while True:
             try:
-                done = await self.catch_up()
-                await self._log.changed(self._tenant, done, WAIT_S)
+                if at is None:
+                    at = await self.catch_up()
+                await self._log.changed(self._tenant, at, WAIT_S)
+                at = await self._step(at)
             except StoreUnavailableError as failure:
+                at = None
                 if failed is not None:
                     failed(failure)
                 await asyncio.sleep(RETRY_S)
@@ -41,7 +45,13 @@ class FeatureUpdater:
     async def catch_up(self) -> int:
         """Until nothing is left for now; the number of the last event applied."""
         at = await self._store.position(self._tenant, self._features.spec)
-        while read := await self._log.read(self._tenant, GROUP, at, BATCH, as_sent=True):
-            await self._store.apply(self._tenant, self._features, read)
-            at = read[-1].number
+        while (done := await self._step(at)) > at:
+            at = done
         return at
+
+    async def _step(self, at: int) -> int:
+        """One batch of what came after `at`; how far it goes."""
+        read = await self._log.read(self._tenant, GROUP, at, BATCH, as_sent=True)
+        if read:
+            await self._store.apply(self._tenant, self._features, read)
+        return read[-1].number if read else at

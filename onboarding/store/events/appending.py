@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
 
-from onboarding.events import Addition, Appended, Link
+from onboarding.events import Addition, Appended, Link, Numbered
 from onboarding.events.keeping import Mac
 from onboarding.store.events.dialects import Statements
 from onboarding.store.events.joining import join
@@ -19,10 +20,18 @@ from onboarding.store.events.tables import (
     event_tombstone,
     product_event,
 )
+from onboarding.types import Event
 
 MOST_KNOWN: Final = 100_000
 _DUPLICATE: Final = Appended(None, duplicate=True)
 _ERASED: Final = Appended(None, erased=True)
+
+
+class Written(NamedTuple):
+    """The answers, in the order of what was given, and the events as they are in the log now."""
+
+    answers: tuple[Appended, ...]
+    stored: tuple[Numbered, ...]
 
 
 class Appending:
@@ -36,20 +45,21 @@ class Appending:
 
     def __call__(
         self, connection: Connection, tenant: str, additions: Sequence[Addition]
-    ) -> tuple[Appended, ...]:
-        """In order. All of it is of one transaction."""
+    ) -> Written:
+        """All of it is of one transaction."""
         self._statements.take(connection, tenant)
         alive = self._alive(connection, tenant, additions)
         first = _first(each for each in additions if each.event.message_id in alive)
-        fresh = self._fresh(connection, tenant, first)
-        new = [each for id, each in first.items() if id in fresh]
+        known = self._known(connection, tenant, first)
+        new = [each for id, each in first.items() if id not in known]
         refused = {
             each.event.message_id
             for each in new
             if each.link is not None and not _linked(connection, tenant, each.link)
         }
         switched = self._joined(connection, tenant, new)
-        numbers = self._stored(connection, tenant, new)
+        stored = self._stored(connection, tenant, new)
+        numbers = {event.message_id: number for number, event in stored}
         _heal(connection, tenant, [each for each in additions if each.heals])
         done: list[Appended] = []
         for each in additions:
@@ -61,7 +71,7 @@ class Appending:
             else:
                 number = numbers.pop(id)  # a second copy in the same batch is a duplicate
                 done.append(Appended(number, False, False, id in refused, id in switched))
-        return tuple(done)
+        return Written(tuple(done), stored)
 
     def forget(self, tenant: str, user: str) -> None:
         """Of the memberships that are remembered."""
@@ -72,8 +82,7 @@ class Appending:
     ) -> set[str]:
         """Message ids of events that no tombstone stands against."""
         ids = {each.event.message_id for each in additions}
-        there = select(event_tombstone.c.at).where(event_tombstone.c.tenant == tenant).limit(1)
-        if connection.execute(there).first() is None:
+        if not self._statements.forgot(connection, tenant):
             return ids
         macs = {each.event.message_id: self._mac(tenant, _whose(each)) for each in additions}
         wanted = event_tombstone.c.subject_mac.in_(sorted(set(macs.values())))
@@ -87,13 +96,13 @@ class Appending:
             if micros(each.event.occurred_at) <= at.get(macs[each.event.message_id], -(2**63))
         }
 
-    def _fresh(
+    def _known(
         self, connection: Connection, tenant: str, first: Mapping[str, Addition]
-    ) -> set[str]:
+    ) -> frozenset[str]:
         if not first:
-            return set()
-        at = min(micros(each.event.received_at) for each in first.values())
-        return self._statements.fresh(connection, tenant, list(first), at)
+            return frozenset()
+        at = min(each.event.received_at for each in first.values())
+        return self._statements.note(connection, tenant, list(first), micros(at))
 
     def _joined(self, connection: Connection, tenant: str, new: Sequence[Addition]) -> set[str]:
         """Message ids by which somebody's primary account became another."""
@@ -117,31 +126,27 @@ class Appending:
 
     def _stored(
         self, connection: Connection, tenant: str, new: Sequence[Addition]
-    ) -> dict[str, int]:
+    ) -> tuple[Numbered, ...]:
         if not new:
-            return {}
+            return ()
         accounts = _accounts(connection, tenant, new)
-        numbers = dict(
-            zip(
-                (each.event.message_id for each in new),
-                self._statements.numbers(connection, len(new)),
-                strict=True,
-            )
+        numbers = self._statements.numbers(connection, len(new))
+        stored = tuple(
+            Numbered(number, _placed(each.event, accounts))
+            for number, each in zip(numbers, new, strict=True)
         )
-        rows = [
-            row_of(
-                each.event,
-                numbers[each.event.message_id],
-                each.event.account or accounts.get(each.event.user or ""),
-            )
-            for each in new
-        ]
-        self._statements.insert(connection, rows)
-        return numbers
+        self._statements.insert(connection, [row_of(each.event, each.number) for each in stored])
+        return stored
 
 
 def _whose(addition: Addition) -> str:
     return addition.event.user or f"~{addition.event.anonymous}"
+
+
+def _placed(event: Event, accounts: Mapping[str, str]) -> Event:
+    """In the primary account of its user where it names none."""
+    primary = accounts.get(event.user or "")
+    return event if event.account or primary is None else replace(event, account=primary)
 
 
 def _first(additions: Iterable[Addition]) -> dict[str, Addition]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime
 from typing import Final
 
+import structlog
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from guardrails.revisions import migrate
@@ -20,6 +23,8 @@ CACHE_KB: Final = 65_536
 """Message ids fall anywhere into their index: with SQLite's 2 MB its pages are read again and
 again once there are some ten thousand events."""
 
+_log = structlog.get_logger(__name__)
+
 
 def upgrade(engine: Engine, now: datetime) -> None:
     """Bring the tables to the newest revision, and make the months that are missing."""
@@ -30,13 +35,20 @@ def upgrade(engine: Engine, now: datetime) -> None:
     make_partitions(engine, now)
 
 
-def move_log(engine: Engine) -> None:
-    """Called each second or so on SQLite; it waits for nobody, and nobody for it."""
-    if engine.dialect.name == "sqlite":
+def move_log(engine: Engine) -> bool:
+    """Called each second or so on SQLite; it waits for nobody, and nobody for it. False where the
+    file is busy or cannot be had: the next time will do."""
+    if engine.dialect.name != "sqlite":
+        return True
+    try:
         with engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None
-            driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    except (OperationalError, sqlite3.OperationalError) as failure:
+        _log.warning("events.log_not_moved", error=type(failure).__name__)
+        return False
+    return True
 
 
 def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -14,13 +14,14 @@ from guardrails.store import Transactions
 from onboarding.events import Addition, Appended, Membership, Numbered
 from onboarding.events.keeping import Mac
 from onboarding.events.log import READ, RECENT
-from onboarding.store.events.appending import Appending
+from onboarding.store.events.appending import Appending, Written
 from onboarding.store.events.dialects import statements_of
 from onboarding.store.events.grouping import GroupCommit, Grouped
 from onboarding.store.events.histories import read_history
 from onboarding.store.events.reading import newer
 from onboarding.store.events.rows import moment_of
 from onboarding.store.events.tables import event_alias, event_member, event_reader, product_event
+from onboarding.store.events.tail import Tail
 from onboarding.types import History, Person
 
 POLL_S: Final = 0.05
@@ -35,6 +36,7 @@ class SqlEventLog:
         self._transactions = Transactions(engine)
         self._appending = Appending(statements_of(engine), mac)
         self._commits = GroupCommit(self._write, pace or Grouped())
+        self._tail = Tail()
         self._grown: set[asyncio.Event] = set()
 
     async def append(self, tenant: str, additions: Sequence[Addition]) -> tuple[Appended, ...]:
@@ -49,6 +51,10 @@ class SqlEventLog:
         *,
         as_sent: bool = False,
     ) -> tuple[Numbered, ...]:
+        held = () if after is None else self._tail.after(tenant, after, limit)
+        if held and (as_sent or all(event.anonymous is None or event.user for _, event in held)):
+            return held
+
         def work(connection: Connection) -> tuple[Numbered, ...]:
             start = _position(connection, tenant, group) if after is None else after
             return newer(connection, tenant, start, limit, as_sent=as_sent)
@@ -68,11 +74,16 @@ class SqlEventLog:
         grown = asyncio.Event()
         self._grown.add(grown)
         ends = asyncio.get_running_loop().time() + within_s
+        is_newest = self._tail.last(tenant) == after  # then others are asked after a while
         try:
-            while not await self._has_after(tenant, after):
+            while self._tail.last(tenant) <= after:
                 left = ends - asyncio.get_running_loop().time()
-                if left <= 0:
-                    return False
+                if not (is_newest and left > 0):
+                    if await self._has_after(tenant, after):
+                        break
+                    if left <= 0:
+                        return False
+                is_newest = False
                 await _woken(grown, min(left, POLL_S))
         finally:
             self._grown.discard(grown)
@@ -105,15 +116,17 @@ class SqlEventLog:
     def forget(self, tenant: str, user: str) -> None:
         """What this process remembers of an erased person."""
         self._appending.forget(tenant, user)
+        self._tail.forget(tenant)
 
     async def _write(self, tenant: str, additions: Sequence[Addition]) -> tuple[Appended, ...]:
-        def work(connection: Connection) -> tuple[Appended, ...]:
+        def work(connection: Connection) -> Written:
             return self._appending(connection, tenant, additions)
 
-        done = await self._transactions.write(tenant, work)
+        written = await self._transactions.write(tenant, work)
+        self._tail.add(tenant, written.stored)
         for grown in self._grown:
             grown.set()
-        return done
+        return written.answers
 
     async def _has_after(self, tenant: str, after: int) -> bool:
         c = product_event.c

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
 
 import orjson
-from sqlalchemy import Connection, Engine, delete, func, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, delete, func, select, update
+from typing_extensions import override
 
 from guardrails.revisions import migrate
 from guardrails.store import Transactions
+from guardrails.tenancy import within
 from onboarding.events import Numbered
 from onboarding.features.applying import Memory, grow, subjects_in, without_user
 from onboarding.features.compiling import FeatureSet, States, micros
 from onboarding.store.events.rows import moment_of
+from onboarding.store.features.statements import Mark, StateRow, relaxed, statements_of
 from onboarding.store.features.tables import feature_position, feature_state
 
+T = TypeVar("T")
 _UPGRADE_LOCK: Final = 0x66656174
 CACHED: Final = 20_000
 """Subjects whose states this process holds; an active one takes about 3 KB."""
@@ -29,11 +32,16 @@ def upgrade(engine: Engine) -> None:
     migrate(engine, "onboarding.store.features:migrations", _UPGRADE_LOCK)
 
 
-class _Mark(NamedTuple):
-    """What the states were like when this process wrote last."""
+class _Rebuilt(Transactions):
+    """Of what the log can give again."""
 
-    position: int
-    changes: int
+    @override
+    async def write(self, tenant: str, work: Callable[[Connection], T]) -> T:
+        def call() -> T:
+            with within(tenant), self._engine.connect() as connection, relaxed(connection):
+                return work(connection)
+
+        return await self._threaded(call, self._line)
 
 
 class SqlFeatures:
@@ -42,14 +50,15 @@ class SqlFeatures:
 
     def __init__(self, engine: Engine) -> None:
         self._transactions = Transactions(engine)
-        self._insert: Any = (sqlite if engine.dialect.name == "sqlite" else postgresql).insert
+        self._statements = statements_of(engine)
+        self._rebuilt = _Rebuilt(engine)
         self._cache: OrderedDict[tuple[str, str, str], Memory] = OrderedDict()
-        self._marks: dict[tuple[str, str], _Mark] = {}
+        self._marks: dict[tuple[str, str], Mark] = {}
 
     async def apply(self, tenant: str, features: FeatureSet, read: Sequence[Numbered]) -> None:
         spec = features.spec
 
-        def work(connection: Connection) -> _Mark | None:
+        def work(connection: Connection) -> Mark | None:
             mark = self._taken(connection, tenant, spec)
             new = [each for each in read if each.number > mark.position]
             if not new:
@@ -58,12 +67,12 @@ class SqlFeatures:
             held = self._held(connection, tenant, spec, subjects_in(new))
             grow(features, new, held.__getitem__)
             self._keep(connection, tenant, spec, held, new[-1].event.received_at)
-            _move(connection, tenant, spec, new[-1].number)
+            self._statements.move(connection, tenant, spec, new[-1].number)
             self._remember(tenant, spec, held)
-            return _Mark(new[-1].number, mark.changes)
+            return Mark(new[-1].number, mark.changes)
 
         try:
-            mark = await self._transactions.write(tenant, work)
+            mark = await self._rebuilt.write(tenant, work)
         except BaseException:  # what grew in memory was not written
             self._marks.pop((tenant, spec), None)
             raise
@@ -77,7 +86,7 @@ class SqlFeatures:
 
     async def states(self, tenant: str, spec: str, subjects: Sequence[str]) -> list[States]:
         def work(connection: Connection) -> dict[str, Memory]:
-            return _read(connection, tenant, spec, subjects)
+            return self._read(connection, tenant, spec, subjects)
 
         found = await self._transactions.read(tenant, work)
         return [found[each].states if each in found else {} for each in subjects]
@@ -142,21 +151,15 @@ class SqlFeatures:
         old = select(func.count()).select_from(feature_state).where(*_old(tenant, before, keep))
         return await self._transactions.read(tenant, lambda db: int(db.execute(old).scalar_one()))
 
-    def _taken(self, connection: Connection, tenant: str, spec: str) -> _Mark:
+    def _taken(self, connection: Connection, tenant: str, spec: str) -> Mark:
         """Nobody else applies until the transaction ends."""
-        if connection.dialect.name == "postgresql":
-            lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-            connection.execute(lock, {"key": f"features:{tenant}:{spec}"})
-        c = feature_position.c
-        own = select(c.position, c.changes).where(c.tenant == tenant, c.spec == spec)
-        row = connection.execute(own).first()
-        if row is not None:
-            return _Mark(row.position, row.changes)
-        new = self._insert(feature_position).values(tenant=tenant, spec=spec, position=0, changes=0)
-        connection.execute(new.on_conflict_do_nothing())
-        return _Mark(0, 0)
+        mark = self._statements.mark(connection, tenant, spec)
+        if mark is None:
+            self._statements.start(connection, tenant, spec)
+            mark = self._statements.mark(connection, tenant, spec)
+        return mark or Mark(0, 0)
 
-    def _check(self, tenant: str, spec: str, mark: _Mark) -> None:
+    def _check(self, tenant: str, spec: str, mark: Mark) -> None:
         """Forgets everything when somebody else wrote."""
         if self._marks.get((tenant, spec)) != mark:
             for key in [key for key in self._cache if key[:2] == (tenant, spec)]:
@@ -169,7 +172,7 @@ class SqlFeatures:
             s: self._cache[tenant, spec, s] for s in subjects if (tenant, spec, s) in self._cache
         }
         missing = [each for each in subjects if each not in held]
-        stored = _read(connection, tenant, spec, missing)
+        stored = self._read(connection, tenant, spec, missing)
         return held | {each: stored.get(each) or Memory() for each in missing}
 
     def _keep(
@@ -180,30 +183,22 @@ class SqlFeatures:
         held: dict[str, Memory],
         now: datetime,
     ) -> None:
-        new = self._insert(feature_state)
-        written = {
-            "state": new.excluded.state,
-            "pruned_at": new.excluded.pruned_at,
-            "updated_at": new.excluded.updated_at,
+        """The day of the newest event will do for retention; a finer time would touch an index each
+        time."""
+        day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        rows = [
+            StateRow(subject, orjson.dumps(memory.states), micros(memory.pruned))
+            for subject, memory in held.items()
+        ]
+        self._statements.keep(connection, tenant, spec, rows, micros(day))
+
+    def _read(
+        self, connection: Connection, tenant: str, spec: str, subjects: Sequence[str]
+    ) -> dict[str, Memory]:
+        rows = self._statements.read(connection, tenant, spec, subjects) if subjects else ()
+        return {
+            row.subject: Memory(orjson.loads(row.state), moment_of(row.pruned_at)) for row in rows
         }
-        merged = new.on_conflict_do_update(
-            index_elements=["tenant", "spec", "subject"], set_=written
-        )
-        at = micros(now)
-        connection.execute(
-            merged,
-            [
-                {
-                    "tenant": tenant,
-                    "spec": spec,
-                    "subject": subject,
-                    "state": orjson.dumps(memory.states),
-                    "pruned_at": micros(memory.pruned),
-                    "updated_at": at,
-                }
-                for subject, memory in held.items()
-            ],
-        )
 
     def _remember(self, tenant: str, spec: str, held: dict[str, Memory]) -> None:
         for subject, memory in held.items():
@@ -212,23 +207,6 @@ class SqlFeatures:
             self._cache.move_to_end(key)
         while len(self._cache) > CACHED:
             self._cache.popitem(last=False)
-
-
-def _read(
-    connection: Connection, tenant: str, spec: str, subjects: Sequence[str]
-) -> dict[str, Memory]:
-    c = feature_state.c
-    wanted = select(c.subject, c.state, c.pruned_at).where(
-        c.tenant == tenant, c.spec == spec, c.subject.in_(list(subjects))
-    )
-    rows = connection.execute(wanted).all() if subjects else ()
-    return {row.subject: Memory(orjson.loads(row.state), moment_of(row.pruned_at)) for row in rows}
-
-
-def _move(connection: Connection, tenant: str, spec: str, number: int) -> None:
-    c = feature_position.c
-    own = (c.tenant == tenant, c.spec == spec)
-    connection.execute(update(feature_position).where(*own).values(position=number))
 
 
 def _changed(connection: Connection, tenant: str) -> None:
