@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from guardrails.consent.state import Consents
@@ -50,11 +50,29 @@ class CachedConsents:
         if known is not None and began - known.began < self._age_s:
             return known.consents
         consents = await self._store.of(tenant, subject)
-        self._read[tenant, subject] = _Read(consents, began)
+        self._keep(tenant, subject, _Read(consents, began))
+        return consents
+
+    async def of_all(self, tenant: str, subjects: Collection[str]) -> Mapping[str, Consents]:
+        """Those that are not young any more in one reading."""
+        began, found = self._monotonic(), dict[str, Consents]()
+        for subject in subjects:
+            known = self._read.get((tenant, subject))
+            if known is not None and began - known.began < self._age_s:
+                found[subject] = known.consents
+        missing = [subject for subject in subjects if subject not in found]
+        if missing:
+            read = await self._store.of_all(tenant, missing)
+            for subject, consents in read.items():
+                self._keep(tenant, subject, _Read(consents, began))
+            found.update(read)
+        return found
+
+    def _keep(self, tenant: str, subject: str, read: _Read) -> None:
+        self._read[tenant, subject] = read
         self._read.move_to_end((tenant, subject))
         while len(self._read) > self._size:
             self._read.popitem(last=False)
-        return consents
 
     def drop(self, tenant: str, subject: str) -> None:
         """After a statement in this process: it is seen at once."""

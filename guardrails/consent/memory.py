@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from guardrails.consent.state import Consents, effective
@@ -25,6 +26,9 @@ class MemoryConsents:
 
     async def of(self, tenant: str, subject: str) -> Consents:
         return effective(self._trails.get((tenant, subject), ()))
+
+    async def of_all(self, tenant: str, subjects: Collection[str]) -> Mapping[str, Consents]:
+        return {subject: await self.of(tenant, subject) for subject in subjects}
 
     async def trail(self, tenant: str, subject: str) -> tuple[Entry, ...]:
         return tuple(self._trails.get((tenant, subject), ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import structlog
@@ -17,6 +18,8 @@ class ConsentReader(Protocol):
     """Such as `CachedConsents`: at most 60 s old. Raises StoreUnavailableError."""
 
     async def of(self, tenant: str, subject: str) -> Consents: ...
+
+    async def of_all(self, tenant: str, subjects: Collection[str]) -> Mapping[str, Consents]: ...
 
 
 class Permission:
@@ -34,6 +37,17 @@ class Permission:
         except StoreUnavailableError:
             _log.warning("consent.not_known", purpose=purpose.value)
             return False
+
+    async def who_may(
+        self, tenant: str, subjects: Collection[str], purpose: Purpose
+    ) -> frozenset[str]:
+        """Those of them who allow it; nobody while the database does not answer."""
+        try:
+            found = await self._reader.of_all(tenant, subjects)
+        except StoreUnavailableError:
+            _log.warning("consent.not_known", purpose=purpose.value)
+            return frozenset()
+        return frozenset(subject for subject, said in found.items() if said.allows(purpose))
 
     async def stated(
         self, tenant: str, subject: str | None, purpose: Purpose, field: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import (
@@ -17,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from guardrails.consent.state import Consents, Newest
+from guardrails.consent.state import Consents, Newest, Topic
 from guardrails.consent.store import subject_mac
 from guardrails.consent.tables import consent, consent_erasing, consent_erasure
 from guardrails.consent.types import Channel, Entry, Erasure, Purpose, Statement
@@ -54,13 +55,20 @@ class SqlConsents:
         return Entry(await self._transactions.write(statement.tenant, work), statement)
 
     async def of(self, tenant: str, subject: str) -> Consents:
-        columns = (consent.c.purpose, consent.c.field, consent.c.number, consent.c.given)
+        return (await self.of_all(tenant, [subject]))[subject]
+
+    async def of_all(self, tenant: str, subjects: Collection[str]) -> Mapping[str, Consents]:
+        columns = (consent.c.subject, consent.c.purpose, consent.c.field)
         newest_first = consent.c.number.desc()
-        place = func.row_number().over(partition_by=columns[:2], order_by=newest_first)
-        said = select(*columns, place.label("place")).where(_own(tenant, subject)).subquery()
-        wanted = select(said).where(said.c.place == 1)
-        rows = await self._transactions.read(tenant, lambda c: c.execute(wanted).all())
-        return Consents({(Purpose(r.purpose), r.field): Newest(r.number, r.given) for r in rows})
+        place = func.row_number().over(partition_by=columns, order_by=newest_first)
+        theirs = (consent.c.tenant == tenant) & consent.c.subject.in_(subjects)
+        said = select(*columns, consent.c.number, consent.c.given, place.label("place"))
+        newest = said.where(theirs).subquery()
+        wanted = select(newest).where(newest.c.place == 1)
+        found: dict[str, dict[Topic, Newest]] = {subject: {} for subject in subjects}
+        for row in await self._transactions.read(tenant, lambda c: c.execute(wanted).all()):
+            found[row.subject][Purpose(row.purpose), row.field] = Newest(row.number, row.given)
+        return {subject: Consents(topics) for subject, topics in found.items()}
 
     async def trail(self, tenant: str, subject: str) -> tuple[Entry, ...]:
         wanted = select(consent).where(_own(tenant, subject)).order_by(consent.c.number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -21,6 +22,10 @@ class ConsentStore(Protocol):
         ...
 
     async def of(self, tenant: str, subject: str) -> Consents: ...
+
+    async def of_all(self, tenant: str, subjects: Collection[str]) -> Mapping[str, Consents]:
+        """Of each of them, in one reading."""
+        ...
 
     async def trail(self, tenant: str, subject: str) -> tuple[Entry, ...]:
         """In the order of recording."""

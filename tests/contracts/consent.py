@@ -9,7 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from guardrails.consent import Channel, ConsentStore, Entry, Purpose, Statement, exported
+from guardrails.consent import (
+    Channel,
+    ConsentStore,
+    Entry,
+    Permission,
+    Purpose,
+    Statement,
+    exported,
+)
 
 KEY = b"a key of erasures for these tests"
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -32,6 +40,17 @@ class ConsentStoreContract:
     @pytest.fixture
     def store(self) -> ConsentStore:
         raise NotImplementedError
+
+    async def test_many_are_read_at_once(self, store: ConsentStore) -> None:
+        await store.record(TRAINING)
+        await store.record(replace(TRAINING, subject="bo"))
+        await store.record(replace(WITHDRAWN, subject="bo"))
+        await store.record(replace(TRAINING, tenant="t2", subject="cy"))
+        found = await store.of_all("t", ["ana", "bo", "cy"])
+        assert found == {name: await store.of("t", name) for name in ("ana", "bo", "cy")}
+        allowed = await Permission(store).who_may("t", ["ana", "bo", "cy"], Purpose.TRAINING)
+        assert allowed == {"ana"}
+        assert await store.of_all("t", []) == {}
 
     async def test_before_anybody_is_asked_support_alone_is_allowed(
         self, store: ConsentStore

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -138,6 +138,9 @@ class SlowConsents:
             await happens()
         self._clock.now += self.takes_s
         return found
+
+    async def of_all(self, tenant: str, subjects: Collection[str]) -> Mapping[str, Consents]:
+        return {subject: await self.of(tenant, subject) for subject in subjects}
 
     async def record(self, statement: Statement) -> Entry:
         return await self.inner.record(statement)

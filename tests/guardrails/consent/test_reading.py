@@ -12,6 +12,7 @@ from guardrails.consent import (
     NOTHING_SAID,
     CachedConsents,
     Consents,
+    Permission,
     Purpose,
     Statement,
     filter_fields,
@@ -47,6 +48,21 @@ async def test_a_young_reading_costs_no_other() -> None:
     clock.now = 30
     await reader.of("t", "ana")
     assert store.readings == 2
+
+
+async def test_of_many_only_those_are_read_that_are_not_young() -> None:
+    clock, store = Clock(), Counting()
+    reader = CachedConsents(store, 30, clock)
+    await reader.of("t", "ana")
+    clock.now = 20
+    assert (await reader.of_all("t", ["ana", "bo"])).keys() == {"ana", "bo"}
+    assert store.readings == 2
+    clock.now = 31
+    await reader.of_all("t", ["ana", "bo"])
+    assert store.readings == 3
+    store.away = True
+    assert await Permission(reader).who_may("t", ["ana", "bo"], Purpose.SUPPORT) == {"ana", "bo"}
+    assert await Permission(reader).who_may("t", ["ana", "cy"], Purpose.SUPPORT) == frozenset()
 
 
 async def test_what_is_said_here_is_seen_at_once() -> None:
