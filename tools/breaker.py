@@ -28,12 +28,16 @@ class Breaker:
 
     def wait_s(self, now: float) -> float:
         """0.0: go ahead; else how long to stay away. The one who is let through is the probe."""
-        if self._shut_until is None:
-            return 0.0
-        if now < self._shut_until:
-            return self._shut_until - now
-        self._shut_until = now + self._policy.open_s  # others wait for the probe, or its silence
-        return 0.0
+        rest = self.rest_s(now)
+        if rest == 0 and self._shut_until is not None:
+            self._shut_until = (
+                now + self._policy.open_s
+            )  # others wait for the probe, or its silence
+        return rest
+
+    def rest_s(self, now: float) -> float:
+        """How long nobody goes ahead. It lets nobody through."""
+        return 0.0 if self._shut_until is None else max(0.0, self._shut_until - now)
 
     def answered(self) -> None:
         """The target works, whatever it said."""

@@ -47,6 +47,8 @@ def test_it_opens_after_failures_in_a_row_only() -> None:
 def test_half_open_lets_one_probe_through() -> None:
     breaker = opened()
     later = breaker.wait_s(0)
+    assert breaker.rest_s(0) == later
+    assert breaker.rest_s(later) == 0, "looking lets nobody through"
     assert breaker.wait_s(later) == 0
     assert breaker.wait_s(later) > 0
     breaker.answered()
