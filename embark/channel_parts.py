@@ -58,12 +58,14 @@ from onboarding.store.interventions.helping import nothing_known
 from onboarding.store.interventions.in_app import InApp, Push, nowhere
 from onboarding.store.interventions.mail import Mail, MailPolicy, Security
 from onboarding.store.interventions.posting import Ask, Reply, Request, RequestError
+from onboarding.store.interventions.shielding import Shielded
 from onboarding.store.interventions.sms import Sms, SmsPolicy
 from onboarding.store.interventions.sql import SqlDeliveries
 from onboarding.store.interventions.watches import SqlWatches
 from onboarding.store.interventions.webhook import Webhook
 from onboarding.store.interventions.worker import ignored
 from onboarding.types import Person
+from tools.breaker import Breaker, BreakerPolicy
 from tools.http import Outbound, OutboundError, Outgoing, Pin, Reach, anywhere
 from tools.webhooks import Secrets, signed
 
@@ -95,6 +97,7 @@ class MessageSettings:
     templates: tuple[Path, ...] = ()  # folders; theirs take the place of ours of the same name
     detectors: Path = DETECTORS
     signals: tuple[Path, ...] = ()  # beside our own
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)  # of each provider
     private_hosts: frozenset[str] = frozenset()
     pin: Pin = anywhere
 
@@ -233,15 +236,16 @@ def channels_of(
     chosen: MessageSettings, ask: Ask, push: Push = nowhere
 ) -> Mapping[Channel, ChannelAdapter]:
     """Those that are set up; the app always is."""
-    found: dict[Channel, ChannelAdapter] = {Channel.IN_APP: InApp(push)}
+    outside: list[ChannelAdapter] = []
     if chosen.mail is not None:
-        found[Channel.EMAIL] = Mail(chosen.mail, now)
+        outside.append(Mail(chosen.mail, now))
     if chosen.sms is not None:
-        found[Channel.SMS] = Sms(chosen.sms, ask)
+        outside.append(Sms(chosen.sms, ask))
     if chosen.webhook is not None:
         sign = partial(signed, chosen.webhook.secrets)
-        found[Channel.WEBHOOK] = Webhook(chosen.webhook.url, ask, sign, now)
-    return found
+        outside.append(Webhook(chosen.webhook.url, ask, sign, now))
+    shielded = (Shielded(each, Breaker(chosen.breaker, SystemRandom())) for each in outside)
+    return {Channel.IN_APP: InApp(push), **{each.channel: each for each in shielded}}
 
 
 def effects_of(channels: Mapping[Channel, ChannelAdapter]) -> Mapping[Channel, Effect]:
@@ -316,7 +320,7 @@ def _mail(given: MailSettings | None) -> MailPolicy | None:
 def _sms(given: SmsSettings | None) -> SmsPolicy | None:
     if given is None:
         return None
-    return SmsPolicy(given.url, given.key() or "", given.sender, given.keyed)
+    return SmsPolicy(given.url, given.key() or "", given.sender, given.keyed, given.tells)
 
 
 def _contacts(given: ContactSettings | None) -> Directory | None:

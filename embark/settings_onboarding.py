@@ -42,6 +42,8 @@ class SmsSettings(WithKey):
     sender: str
     keyed: bool = True
     """Whether the same `Idempotency-Key` twice is one message there."""
+    tells: bool = False
+    """Whether `GET URL/{id}` says there what became of a message."""
     region: Region | None = None
 
 

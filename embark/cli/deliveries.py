@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from random import SystemRandom
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -15,10 +17,20 @@ from embark.onboarding_database import open_database
 from embark.settings import Settings
 from guardrails.audit import What
 from onboarding.interventions import Channel, Delivery, Effect, State, to_retire, uplift
+from onboarding.interventions.channel import Again, Sent
 from onboarding.store.interventions import DeliveryStore, Wanted
 from onboarding.store.interventions.sql import SqlDeliveries
 
 T = TypeVar("T")
+
+
+class Became(StrEnum):
+    """Of a message that may have gone out."""
+
+    SENT = "sent"
+    LOST = "lost"
+
+
 DAYS = 90
 deliveries_app = typer.Typer(
     no_args_is_help=True, help="List messages, show why one waits, find those that do not help."
@@ -76,6 +88,33 @@ def show_delivery(
     for name, value in document.items():
         if value not in (None, ""):
             out.print(f"{name:<12} {value}", markup=False)
+
+
+@deliveries_app.command("resolve")
+def resolve(
+    ctx: typer.Context,
+    delivery_id: Annotated[str, typer.Argument(metavar="ID", help="32 hex digits.")],
+    became: Annotated[Became, typer.Argument(help="What a person found out.")],
+) -> None:
+    """Say what became of a message that nobody knows: `sent`, or `lost`, which sends it again."""
+    settings = settings_of(ctx)
+    answer = Sent() if became is Became.SENT else Again()
+
+    async def told(store: DeliveryStore) -> Delivery | None:
+        found = await store.delivery(settings.tenant, delivery_id)
+        if found is None:
+            return None
+        return await store.resolve(found, answer, datetime.now(UTC), SystemRandom())
+
+    after = _run(settings, told)
+    if after is None:
+        fail(
+            f"there is no delivery {delivery_id} that is unknown",
+            "`embark deliveries list --state unknown` shows them",
+        )
+        raise typer.Exit(ExitCode.USAGE)
+    _noted(settings, "deliveries resolve", after.message.person.user)
+    out.print(f"{after.id}  {after.state.value}")
 
 
 @deliveries_app.command("effects")

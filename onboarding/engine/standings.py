@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -14,7 +16,6 @@ from guardrails.store import StoreUnavailableError
 from onboarding.engine.moments import Moments
 from onboarding.interventions import Message
 from onboarding.interventions import Standing as Asked
-from onboarding.interventions.channel import StandingUnavailableError
 from onboarding.journeys import Enrolment, Journey, Leave, in_audience
 from onboarding.journeys.sending import due_sends
 from onboarding.rules import Moment, is_known, is_settled
@@ -28,11 +29,11 @@ _log = structlog.get_logger(__name__)
 
 
 class Permits(Protocol):
-    """What a person consents to now; False while nobody can be asked."""
+    """Who consents now; nobody while nobody can be asked."""
 
-    async def may(
-        self, tenant: str, subject: str | None, purpose: Purpose, field: str | None = None
-    ) -> bool: ...
+    async def who_may(
+        self, tenant: str, subjects: Collection[str], purpose: Purpose
+    ) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,31 @@ class JourneyStandings:
     def __init__(self, parts: StandingParts) -> None:
         self._parts = parts
 
-    async def of(self, message: Message, now: datetime) -> Asked:
-        """Raises StandingUnavailableError."""
-        person = message.person
-        allowed = await self._parts.permission.may(person.tenant, person.user, message.purpose)
+    async def of_all(self, messages: Sequence[Message], now: datetime) -> tuple[Asked | None, ...]:
+        """None while the database does not answer. Consents of all are read together."""
+        asked: dict[tuple[str, Purpose], set[str]] = defaultdict(set)
+        for message in messages:
+            asked[message.person.tenant, message.purpose].add(message.person.user)
+        allowing = {
+            (tenant, purpose): await self._parts.permission.who_may(tenant, users, purpose)
+            for (tenant, purpose), users in asked.items()
+        }
+        return tuple(
+            await asyncio.gather(
+                *(
+                    self._one(m, now, m.person.user in allowing[m.person.tenant, m.purpose])
+                    for m in messages
+                )
+            )
+        )
+
+    async def _one(self, message: Message, now: datetime, allowed: bool) -> Asked | None:
         if not allowed or message.journey.split(".")[0] in OUTSIDE:
             return Asked(consented=allowed)
         try:
             return await self._of_journey(message, now)
-        except StoreUnavailableError as failure:
-            raise StandingUnavailableError("the database does not answer") from failure
+        except StoreUnavailableError:
+            return None
 
     async def _of_journey(self, message: Message, now: datetime) -> Asked:
         parts, person = self._parts, message.person

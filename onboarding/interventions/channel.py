@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,7 @@ from onboarding.types import Person
 class Effect(StrEnum):
     """What sending twice does (safety reference, 5.4)."""
 
+    INBOX = "I"  # written is sent: the log is the inbox, the channel only tells open pages
     KEYED = "K"  # the receiver knows the delivery's id: twice is once
     ONCE = "O"  # twice is twice, so what may have gone out is not sent again
 
@@ -39,10 +40,12 @@ class StandingUnavailableError(Exception):
 
 
 class Standings(Protocol):
-    """Journeys, consents and the host. Raises StandingUnavailableError."""
+    """Journeys, consents and the host."""
 
-    async def of(self, message: Message, now: datetime) -> Standing:
-        """`address` is left out: the worker knows it."""
+    async def of_all(
+        self, messages: Sequence[Message], now: datetime
+    ) -> tuple[Standing | None, ...]:
+        """One each; None where nobody says now. `address` is left out: the worker knows it."""
         ...
 
 
@@ -93,10 +96,19 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """It did not go out, and may be tried again, not before `after`."""
+    """It did not go out, and may be tried again, not before `after`. `answered`: the provider works
+    and said so, of this message alone."""
 
     reason: Reason = Reason.NOT_SENT
     after: timedelta | None = None
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Nobody was asked: the provider is left alone for so long. No try is counted."""
+
+    after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +126,7 @@ class Unsure:
     reason: Reason = Reason.NO_ANSWER
 
 
-Result = Sent | Again | Refused | Unsure
+Result = Sent | Again | Away | Refused | Unsure
 
 
 class ChannelAdapter(Protocol):
@@ -126,4 +138,11 @@ class ChannelAdapter(Protocol):
     @property
     def effect(self) -> Effect: ...
 
-    async def send(self, parcel: Parcel) -> Result: ...
+    async def send(self, parcel: Parcel) -> Result:
+        """Of an inbox it is called once the message is in it, and says nothing new."""
+        ...
+
+    async def found(self, delivery: Delivery) -> Sent | Refused | Again | None:
+        """What became of one that may have gone out; `Again`: it never came. None where the
+        provider cannot tell, or not now."""
+        ...

@@ -24,7 +24,16 @@ MOVES: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
         State.SEEN: frozenset({State.CLICKED}),
         State.FAILED: frozenset({State.RETRY, State.DEAD}),
         State.UNKNOWN: frozenset(
-            {State.SENT, State.DELIVERED, State.SEEN, State.CLICKED, State.FAILED, State.DEAD}
+            {
+                State.SENT,
+                State.DELIVERED,
+                State.SEEN,
+                State.CLICKED,
+                State.FAILED,
+                State.DEAD,
+                State.RETRY,
+                State.HELD,
+            }
         ),
         State.CLICKED: frozenset(),
         State.DEAD: frozenset(),

@@ -1,4 +1,5 @@
-"""When a send that failed is tried again: five times, full jitter, a minute to six hours."""
+"""When a send that failed is tried again: five times, full jitter, a minute to six hours. When it
+is asked what became of one that may have gone out: after a minute, then twice as long each time."""
 
 from __future__ import annotations
 
@@ -17,6 +18,15 @@ class Retrying:
     tries: int = 5
     first: timedelta = timedelta(minutes=1)
     longest: timedelta = timedelta(hours=6)
+    ask_after: timedelta = timedelta(minutes=1)
+    patience: timedelta = timedelta(hours=1)
+    """What nobody could tell by then is for a person to look at."""
+
+    def asked(self, unknown_for: timedelta) -> timedelta | None:
+        """How long after it became unknown it is asked next; None when it was asked long enough."""
+        if unknown_for >= self.patience:
+            return None
+        return min(max(2 * unknown_for, self.ask_after), self.patience)
 
     def wait(self, tried: int, rng: Random, asked: timedelta | None = None) -> timedelta | None:
         """None when it was tried often enough. `asked` is what the receiver asked for: it is never

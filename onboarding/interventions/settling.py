@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple, assert_never
 
-from onboarding.interventions.channel import Again, Effect, Refused, Result, Sent, Unsure
+from onboarding.interventions.channel import Again, Away, Effect, Refused, Result, Sent, Unsure
 from onboarding.interventions.governor import Drop, Expire, Hold, Send, Verdict
-from onboarding.interventions.moves import IllegalDeliveryMoveError, is_legal
+from onboarding.interventions.moves import LIVE, IllegalDeliveryMoveError, is_legal
 from onboarding.interventions.retrying import Retrying
 from onboarding.interventions.types import Channel, Delivery, Message, OnCap, Reason, State
 
@@ -63,19 +63,38 @@ def settled(
         case Refused(reason):
             return Settled(_moved(delivery, State.DEAD, now, reason=reason), token=False)
         case Unsure(reason) if effect is Effect.ONCE:
-            return Settled(_unknown(delivery, reason, now), token=True)
+            return Settled(_unknown(delivery, reason, now, retry[0]), token=True)
         case Unsure(reason):
             return Settled(_again(delivery, Again(reason), now, retry), token=True)
         case Again():
             return Settled(_again(delivery, result, now, retry), token=False)
+        case Away(after):
+            return Settled(_put_off(delivery, now + after, now), token=False)
         case _:
             assert_never(result)
 
 
-def lapsed(delivery: Delivery, now: datetime, effect: Effect) -> Delivery:
+def resolved(
+    delivery: Delivery,
+    answer: Result | None,
+    now: datetime,
+    effect: Effect,
+    retry: tuple[Retrying, Random],
+) -> Settled:
+    """Of one that is unknown: what its provider, or a person, says of it."""
+    if answer is not None:
+        return settled(delivery, answer, now, effect, retry)
+    since = delivery.sent_at or now
+    wait = retry[0].asked(now - since)
+    if wait is None:
+        return Settled(replace(delivery, reason=Reason.NEEDS_PERSON, changed_at=now), token=True)
+    return Settled(replace(delivery, due=since + wait), token=True)
+
+
+def lapsed(delivery: Delivery, now: datetime, effect: Effect, retrying: Retrying) -> Delivery:
     """Its worker is gone, or too slow."""
     if delivery.begun and effect is Effect.ONCE:
-        return _unknown(delivery, Reason.LEASE_LOST, now)
+        return _unknown(delivery, Reason.LEASE_LOST, now, retrying)
     if delivery.fence >= MOST_CLAIMS:
         return _moved(delivery, State.DEAD, now, reason=Reason.TOO_MANY_TRIES)
     retry = _moved(delivery, State.RETRY, now, reason=Reason.LEASE_LOST)
@@ -119,10 +138,17 @@ def _again(
     return replace(waiting, attempts=tried, due=due, lease_until=None, begun=False)
 
 
-def _unknown(delivery: Delivery, reason: Reason, now: datetime) -> Delivery:
+def _unknown(delivery: Delivery, reason: Reason, now: datetime, retrying: Retrying) -> Delivery:
     if delivery.state is State.UNKNOWN:
         return delivery
-    return replace(_moved(delivery, State.UNKNOWN, now, reason=reason), sent_at=now)
+    unknown = _moved(delivery, State.UNKNOWN, now, reason=reason)
+    return replace(unknown, sent_at=now, due=now + retrying.ask_after)
+
+
+def _put_off(delivery: Delivery, until: datetime, now: datetime) -> Delivery:
+    held = _moved(delivery, State.HELD, now, reason=Reason.PROVIDER_AWAY)
+    due = min(until, max(delivery.deadline, now))
+    return replace(held, due=due, lease_until=None, begun=False)
 
 
 def _moved(delivery: Delivery, state: State, now: datetime, *, reason: Reason | None) -> Delivery:
@@ -132,10 +158,14 @@ def _moved(delivery: Delivery, state: State, now: datetime, *, reason: Reason | 
     return replace(delivery, state=state, reason=reason, changed_at=now)
 
 
+def may_go_out(delivery: Delivery) -> bool:
+    """Now or later, again too: what nobody knows to be out may."""
+    return delivery.state in LIVE or delivery.state is State.UNKNOWN
+
+
 def bared(delivery: Delivery) -> Delivery:
     """Without what filled its template, once nobody needs that any more."""
     message = delivery.message
-    in_use = delivery.state in (State.PLANNED, State.HELD, State.RETRY, State.CLAIMED)
-    if in_use or message.channel is Channel.IN_APP or not message.values:
+    if may_go_out(delivery) or message.channel is Channel.IN_APP or not message.values:
         return delivery
     return replace(delivery, message=replace(message, values=_NOTHING))

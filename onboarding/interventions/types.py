@@ -163,7 +163,7 @@ class State(StrEnum):
     SEEN = "seen"
     CLICKED = "clicked"
     FAILED = "failed"  # was sent and came back
-    UNKNOWN = "unknown"  # may have been sent, and must not be sent twice: a person looks
+    UNKNOWN = "unknown"  # may have been sent, and must not be sent twice: the provider is asked
     DEAD = "dead"
     SUPPRESSED = "suppressed"
     EXPIRED = "expired"
@@ -209,6 +209,8 @@ class Reason(StrEnum):
     BOUNCED = "bounced"
     COMPLAINED = "complained"
     NO_ANSWER = "no_answer"
+    PROVIDER_AWAY = "provider_away"  # it is left alone for a while
+    NEEDS_PERSON = "needs_person"  # nobody could tell what became of it
     LEASE_LOST = "lease_lost"
     TOO_MANY_TRIES = "too_many_tries"
     DISMISSED = "dismissed"

@@ -83,7 +83,7 @@ class ChannelContract:
         parcel = rig.parcel()
         for _ in range(2):
             assert isinstance(await rig.adapter.send(parcel), Sent)
-        assert len(rig.taken) == (1 if rig.adapter.effect is Effect.KEYED else 2)
+        assert len(rig.taken) == (2 if rig.adapter.effect is Effect.ONCE else 1)
 
     async def test_two_messages_are_two(self, rig: Rig) -> None:
         await rig.adapter.send(rig.parcel())

@@ -27,24 +27,28 @@ from onboarding.interventions import (
     State,
     Window,
 )
-from onboarding.interventions.channel import Again, Effect, Refused, Result, Sent, Unsure
+from onboarding.interventions.channel import (
+    Again,
+    Away,
+    Effect,
+    Refused,
+    Result,
+    Sent,
+    Unsure,
+)
 from onboarding.interventions.choices import Choice, Wish
 from onboarding.interventions.governor import House
 from onboarding.interventions.nulls import is_null
-from onboarding.store.interventions.store import (
-    Asked,
-    Claim,
-    DeliveryStore,
-    Ended,
-    Rules,
-    Wanted,
-)
+from onboarding.interventions.retrying import Retrying
+from onboarding.store.interventions.memory import MemoryDeliveries
+from onboarding.store.interventions.store import Claim, DeliveryStore, Given, Rules, Wanted
 from onboarding.types import Person
 from tests.onboarding.interventions.making import ANA, BO, DAY, HOUR, MINUTE, NOON, mail, message
 
 RULES = Rules(effects={Channel.EMAIL: Effect.ONCE, Channel.SMS: Effect.KEYED})
 HERE = Standing(zone="Europe/Berlin")
 LEASE = RULES.lease
+ASKED_AFTER, PATIENCE = Retrying().ask_after, Retrying().patience
 Make = Callable[[Rules], DeliveryStore]
 
 
@@ -133,20 +137,126 @@ class DeliveryStoreContract:
     async def test_many_are_claimed_and_settled_at_once(self, store: DeliveryStore) -> None:
         people = [Person("t", f"p{n}") for n in range(6)]
         planned_now = await store.plan([message(person=p) for p in people], NOON)
-        asked = [Asked(each, HERE) for each in planned_now]
-        asked[2] = Asked(planned_now[2], replace(HERE, goal_reached=True))
-        orders = [asked, asked[::-1], asked[3:] + asked[:3], asked]
-        found = await asyncio.gather(*(store.claim_all("t", order, NOON) for order in orders))
-        claims = [each for answers in found for each in answers if isinstance(each, Claim)]
-        assert len({claim.delivery.id for claim in claims}) == len(claims) == 5
-        dropped = [each for answers in found for each in answers if isinstance(each, Delivery)]
-        assert [each.reason for each in dropped] == [Reason.GOAL_REACHED]
-        stale = replace(claims[0].delivery, fence=9)
-        ended = [Ended(claim.delivery, Sent(f"p{n}")) for n, claim in enumerate(claims[1:])]
-        after = await store.settle_all("t", [Ended(stale, Sent()), *ended], NOON, Random(1))
-        assert [each.state if each else None for each in after] == [None, *[State.SENT] * 4]
-        assert await store.claim_all("t", [], NOON) == ()
-        assert await store.settle_all("t", [], NOON, Random(1)) == ()
+        given = [Given(each, HERE, Sent("p")) for each in planned_now]
+        given[2] = Given(planned_now[2], replace(HERE, goal_reached=True), Sent("p"))
+        given[4] = Given(planned_now[4], HERE, Refused(Reason.BAD_TEMPLATE))
+        orders = [given, given[::-1], given[3:] + given[:3], given]
+        found = await asyncio.gather(
+            *(store.hand_over("t", order, NOON, Random(1)) for order in orders)
+        )
+        after = {each.id: each for answers in found for each in answers if each is not None}
+        assert sum(each is not None for answers in found for each in answers) == len(after) == 6
+        became = [(after[each.id].state, after[each.id].reason) for each in planned_now]
+        sent_now = (State.SENT, None)
+        dead, dropped = (State.DEAD, Reason.BAD_TEMPLATE), (State.SUPPRESSED, Reason.GOAL_REACHED)
+        assert became == [sent_now, sent_now, dropped, sent_now, dead, sent_now]
+        for each in planned_now:
+            assert await store.delivery("t", each.id) == after[each.id]
+        assert await store.hand_over("t", [], NOON, Random(1)) == ()
+
+    async def test_a_block_is_decided_on_as_if_one_came_after_the_other(self, make: Make) -> None:
+        """Caps, gaps, keys, draws and groups hold within it, too."""
+        caps = {Channel.IN_APP: (Cap(2, DAY, Window.ROLLING),)}
+        house = House(caps=caps, gaps={Channel.IN_APP: timedelta(0)})
+        people = [Person("t", f"p{n}") for n in range(9)]
+        each_gets: dict[str, dict[str, Any]] = {
+            "a": {"exclusive": "g", "null_share": 0.4},
+            "b": {"exclusive": "g"},
+            "c": {},
+            "d": {},
+            "e": {"exclusive": "h", "klass": Klass.TRANSACTIONAL},
+            "f": {},
+        }
+        made = [
+            message(step, person, priority=number, journey=f"{step}@1", **more)
+            for person in people
+            for number, (step, more) in enumerate(each_gets.items())
+        ]
+        stores = make(replace(RULES, house=house)), MemoryDeliveries(replace(RULES, house=house))
+        for store in stores:
+            await store.choose(people[3], Choice("journey/c", Wish.NEVER, NOON))
+            await store.hush(people[4], Silence.TYPING, NOON + HOUR)
+            await sent(store, message("c", people[5], journey="c@1"), NOON - HOUR)
+            await store.plan(made, NOON)
+        for at in (NOON, NOON + HOUR, NOON + DAY):
+            answers = []
+            for store in stores:
+                due = await store.due("t", at, 100)
+                found = await store.hand_over(
+                    "t", [Given(each, HERE, Sent("p")) for each in due], at, Random(1)
+                )
+                answers.append({e.id: (e.state, e.reason, e.due) for e in found if e is not None})
+            assert answers[0] == answers[1]
+            assert answers[0]
+
+    async def test_what_waits_for_a_provider_is_held(self, store: DeliveryStore) -> None:
+        waiting = await store.plan([mail("a"), mail("b")], NOON)
+        gone = await sent(store, mail("c", person=BO))
+        names = [each.id for each in (*waiting, gone)]
+        assert await store.postpone("t", names, NOON + MINUTE, NOON) == 2
+        assert await store.postpone("t2", names, NOON + MINUTE, NOON) == 0
+        assert await store.due("t", NOON, 9) == ()
+        found = await store.due("t", NOON + MINUTE, 9)
+        assert {(each.state, each.reason, each.attempts) for each in found} == {
+            (State.HELD, Reason.PROVIDER_AWAY, 0)
+        }
+        assert isinstance(await store.claim(waiting[0], HERE, NOON + MINUTE), Claim)
+
+    async def test_who_was_left_alone_counts_no_try(self, store: DeliveryStore) -> None:
+        claim = await claimed(store, mail())
+        after = await settled(store, claim, Away(MINUTE), NOON)
+        assert (after.state, after.reason) == (State.HELD, Reason.PROVIDER_AWAY)
+        assert (after.attempts, after.due) == (0, NOON + MINUTE)
+        assert isinstance(await store.claim(after, HERE, NOON + MINUTE), Claim)
+
+    async def test_what_is_unknown_is_asked_about_by_one(self, store: DeliveryStore) -> None:
+        await self._unknown(store, mail())
+        assert await store.doubtful("t", NOON, 9) == ()
+        at = NOON + ASKED_AFTER
+        assert await store.doubtful("t2", at, 9) == ()
+        found = await asyncio.gather(*(store.doubtful("t", at, 9) for _ in range(4)))
+        assert sum(len(each) for each in found) == 1
+        assert len(await store.doubtful("t", at + LEASE, 9)) == 1
+
+    async def _unknown(self, store: DeliveryStore, made: Message) -> Delivery:
+        return await settled(store, await claimed(store, made), Unsure(), NOON)
+
+    @pytest.mark.parametrize(
+        ("answer", "state", "frees"),
+        [
+            (Sent("p7"), State.SENT, False),
+            (Refused(), State.DEAD, True),
+            (Again(), State.RETRY, True),
+        ],
+    )
+    async def test_what_its_provider_says_counts(
+        self, store: DeliveryStore, answer: Sent | Refused | Again, state: State, frees: bool
+    ) -> None:
+        unknown = await self._unknown(store, mail(values={"n": 1}))
+        at = NOON + ASKED_AFTER
+        after = await store.resolve(unknown, answer, at, Random(1))
+        assert after is not None
+        assert after.state is state
+        kept = await store.delivery("t", unknown.id)
+        assert kept is not None
+        assert dict(kept.message.values) == ({"n": 1} if state is State.RETRY else {})
+        assert await store.resolve(unknown, answer, at, Random(1)) is None
+        other = await planned(store, mail("b"))
+        found = await store.claim(other, HERE, NOON + 5 * HOUR)
+        assert isinstance(found, Claim) == frees
+
+    async def test_what_nobody_can_tell_is_for_a_person(self, store: DeliveryStore) -> None:
+        unknown, at, asked = await self._unknown(store, mail()), NOON, 0
+        while unknown.reason is not Reason.NEEDS_PERSON:
+            at = unknown.due
+            after = await store.resolve(unknown, None, at, Random(1))
+            assert after is not None
+            unknown, asked = after, asked + 1
+        assert (unknown.state, at - NOON, asked) == (State.UNKNOWN, PATIENCE, 7)
+        assert await store.doubtful("t", at + 9 * DAY, 9) == ()
+        after = await store.resolve(unknown, Sent(), at, Random(1))
+        assert after is not None
+        assert after.state is State.SENT
 
     async def test_what_was_sent_is_sent_once(self, store: DeliveryStore) -> None:
         after = await sent(store, message())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -42,8 +42,8 @@ SECRETS = read_secrets("whsec_" + "A" * 32)
 
 
 class Fine:
-    async def of(self, message: Message, now: datetime) -> Standing:
-        return Standing(zone="UTC")
+    async def of_all(self, messages: Sequence[Message], now: datetime) -> tuple[Standing, ...]:
+        return tuple(Standing(zone="UTC") for _ in messages)
 
 
 def chosen(port: int, **more: object) -> MessageSettings:
@@ -99,7 +99,7 @@ def test_only_what_is_named_is_reached() -> None:
     assert reach_of(made).hosts == hosts
     channels = channels_of(made, ask)
     assert effects_of(channels) == {
-        Channel.IN_APP: Effect.KEYED,
+        Channel.IN_APP: Effect.INBOX,
         Channel.SMS: Effect.ONCE,
         Channel.WEBHOOK: Effect.KEYED,
     }

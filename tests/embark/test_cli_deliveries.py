@@ -14,12 +14,12 @@ from embark.cli import VERBS, Verb
 from embark.layers import load_settings
 from embark.onboarding_database import open_database
 from onboarding.interventions import Channel, Message, Standing
-from onboarding.interventions.channel import Sent
+from onboarding.interventions.channel import Sent, Unsure
 from onboarding.store.interventions import Claim
 from onboarding.store.interventions.sql import SqlDeliveries
 from onboarding.types import Person
 from tests.embark.project import run
-from tests.onboarding.interventions.making import message
+from tests.onboarding.interventions.making import NOON, message
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -63,6 +63,37 @@ def test_list_says_state_and_reason(project: Path) -> None:
     assert [each["reason"] for each in one["deliveries"]] == ["gap"]
     nothing = run("deliveries", "list", "--channel", "email")
     assert "no deliveries that fit" in nothing.output
+
+
+def unsure(*messages: Message) -> None:
+    """Handed over, and the answer is missing."""
+
+    async def work() -> None:
+        store = SqlDeliveries(engine)
+        for delivery in await store.plan(messages, NOON):
+            found = await store.claim(delivery, Standing(zone="UTC"), NOON)
+            assert isinstance(found, Claim)
+            await store.settle(found.delivery, Unsure(), NOON, Random(1))
+
+    engine = open_database(load_settings().settings)
+    try:
+        asyncio.run(work())
+    finally:
+        engine.dispose()
+
+
+def test_a_person_says_what_became_of_it(project: Path) -> None:
+    first, second = (ana("a", user, channel=Channel.EMAIL) for user in ("ana", "bo"))
+    unsure(first, second)
+    shown = run("deliveries", "list", "--state", "unknown").output
+    assert first.id in shown
+    assert "sent" in run("deliveries", "resolve", first.id, "sent").output
+    assert "retry" in run("deliveries", "resolve", second.id, "lost").output
+    assert "no deliveries" in run("deliveries", "list", "--state", "unknown").output
+    again = run("deliveries", "resolve", first.id, "lost")
+    assert again.exit_code == 2
+    assert "--state unknown" in again.output
+    assert run("deliveries", "resolve", "0" * 32, "sent").exit_code == 2
 
 
 def test_show_says_why_and_until_when(project: Path) -> None:

@@ -75,6 +75,12 @@ def one(
     return None if row is None else delivery_of(row)
 
 
+def every(connection: Connection, wanted: Select[tuple[object, ...]]) -> tuple[Delivery, ...]:
+    """Locked; without those that another has."""
+    rows = connection.execute(wanted.with_for_update(skip_locked=True)).mappings().all()
+    return tuple(delivery_of(row) for row in rows)
+
+
 def own(tenant: str, name: str) -> ColumnElement[bool]:
     return (delivery.c.tenant == tenant) & (delivery.c.id == name)
 

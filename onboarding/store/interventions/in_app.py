@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from onboarding.interventions.channel import Effect, Parcel, Result, Sent
-from onboarding.interventions.types import Channel
+from onboarding.interventions.types import Channel, Delivery
 from onboarding.types import Person
 
 _log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class InApp:
     """The inbox is the delivery log itself: a message is in it once it is sent."""
 
     channel: Final = Channel.IN_APP
-    effect: Final = Effect.KEYED
+    effect: Final = Effect.INBOX
 
     def __init__(self, push: Push = nowhere) -> None:
         self._push = push
@@ -52,3 +52,6 @@ class InApp:
         except OSError as failure:  # it lies in the inbox all the same
             _log.warning("in_app.not_pushed", delivery=parcel.id, error=type(failure).__name__)
         return Sent(parcel.id)
+
+    async def found(self, delivery: Delivery) -> Sent:
+        return Sent(delivery.id)

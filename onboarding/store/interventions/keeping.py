@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Select, Update, delete, func, select, update
@@ -10,10 +10,60 @@ from sqlalchemy import Connection, Select, Update, delete, func, select, update
 from guardrails.refs import stamp
 from onboarding.interventions.effectiveness import Effect, Group
 from onboarding.interventions.moves import LIVE
-from onboarding.interventions.types import Reason
+from onboarding.interventions.types import Channel, Reason, State
+from onboarding.store.interventions.asking import WAITS
 from onboarding.store.interventions.store import Wanted
 from onboarding.store.interventions.tables import OF_PERSON, delivery, outbox, token
 from onboarding.types import Person
+
+
+def due(
+    tenant: str, now: datetime, limit: int, channel: Channel | None
+) -> Select[tuple[object, ...]]:
+    found = select(delivery).where(
+        delivery.c.tenant == tenant, delivery.c.state.in_(WAITS), delivery.c.due <= stamp(now)
+    )
+    if channel is not None:
+        found = found.where(delivery.c.channel == channel.value)
+    return found.order_by(delivery.c.priority, delivery.c.due, delivery.c.id).limit(limit)
+
+
+def over(tenant: str, now: datetime) -> Select[tuple[object, ...]]:
+    """Claims whose lease is."""
+    return select(delivery).where(
+        delivery.c.tenant == tenant,
+        delivery.c.state == State.CLAIMED.value,
+        delivery.c.lease_until <= stamp(now),
+    )
+
+
+def doubtful(tenant: str, now: datetime, limit: int) -> Select[tuple[object, ...]]:
+    found = select(delivery).where(
+        delivery.c.tenant == tenant,
+        delivery.c.state == State.UNKNOWN.value,
+        delivery.c.due <= stamp(now),
+        delivery.c.reason != Reason.NEEDS_PERSON.value,
+    )
+    return found.order_by(delivery.c.due, delivery.c.id).limit(limit)
+
+
+def postpone(
+    connection: Connection, tenant: str, names: Sequence[str], until: datetime, now: datetime
+) -> int:
+    its = (delivery.c.tenant == tenant) & delivery.c.id.in_(names) & delivery.c.state.in_(WAITS)
+    mine = select(delivery.c.id).where(its).order_by(delivery.c.id)
+    found = list(connection.scalars(mine.with_for_update(skip_locked=True)))
+    changed = (
+        update(delivery)
+        .where(delivery.c.tenant == tenant, delivery.c.id.in_(found))
+        .values(
+            state=State.HELD.value,
+            reason=Reason.PROVIDER_AWAY.value,
+            due=stamp(until),
+            changed_at=stamp(now),
+        )
+    )
+    return connection.execute(changed).rowcount
 
 
 def listed(tenant: str, wanted: Wanted) -> Select[tuple[object, ...]]:

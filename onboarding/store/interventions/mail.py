@@ -31,9 +31,11 @@ from onboarding.interventions.channel import (
     Sent,
     Unsure,
 )
-from onboarding.interventions.types import Channel, Reason
+from onboarding.interventions.types import Channel, Delivery, Reason
 
 _PERMANENT: Final = 500
+_CLOSING: Final = 421
+"""The server takes nothing from anybody now."""
 _NO_MAILBOX: Final = re.compile(r"\b5\.(1\.\d{1,3}|2\.1)\b")
 """Enhanced status codes of RFC 3463: the address itself is wrong or closed."""
 _ENHANCED: Final = re.compile(r"\b5\.\d{1,3}\.\d{1,3}\b")
@@ -98,6 +100,9 @@ class Mail:
             return await self._handed_over(client, parcel, message)
         finally:
             await _closed(client)
+
+    async def found(self, delivery: Delivery) -> None:
+        """SMTP has no question for it."""
 
     async def _handed_over(self, client: SMTP, parcel: Parcel, message: EmailMessage) -> Result:
         wide = not parcel.contact.address.isascii()
@@ -174,7 +179,7 @@ async def _data(client: SMTP, content: bytes, delivery: str) -> Result:
 
 def _refused(answer: SMTPResponseException, *, of_address: bool = False) -> Result:
     if answer.code < _PERMANENT:
-        return Again()
+        return Again(answered=answer.code != _CLOSING)
     enhanced = _ENHANCED.search(answer.message)
     if of_address and enhanced is None and answer.code in _ADDRESS_CODES:
         return Refused(Reason.BOUNCED, address=True)

@@ -18,10 +18,13 @@ from onboarding.interventions.governor import Case, Drop, Rival, Send, decide, m
 from onboarding.interventions.moves import LIVE, WAITING
 from onboarding.interventions.nulls import is_null
 from onboarding.interventions.settling import (
+    Settled,
     bared,
     governed,
     lapsed,
+    may_go_out,
     planned,
+    resolved,
     settled,
     stopped,
     told,
@@ -37,7 +40,7 @@ from onboarding.interventions.types import (
 )
 from onboarding.store.interventions.people_memory import Key, MemoryPeople
 from onboarding.store.interventions.rows import choice_row, token_row, whole_row
-from onboarding.store.interventions.store import BACK, Asked, Claim, Ended, Rules, Wanted
+from onboarding.store.interventions.store import BACK, Claim, Given, Rules, Wanted
 from onboarding.types import Person
 
 
@@ -65,8 +68,11 @@ class MemoryDeliveries(MemoryPeople):
 
         return tuple(of(message) for message in messages)
 
-    async def due(self, tenant: str, now: datetime, limit: int) -> tuple[Delivery, ...]:
-        found = [d for d in self._alive(tenant) if d.state in WAITING and d.due <= now]
+    async def due(
+        self, tenant: str, now: datetime, limit: int, channel: Channel | None = None
+    ) -> tuple[Delivery, ...]:
+        waiting = [d for d in self._alive(tenant) if d.state in WAITING and d.due <= now]
+        found = [d for d in waiting if channel in (None, d.message.channel)]
         return tuple(sorted(found, key=lambda d: (d.message.priority, d.due, d.id))[:limit])
 
     async def claim(
@@ -90,10 +96,26 @@ class MemoryDeliveries(MemoryPeople):
         self._take(after, now)
         return Claim(after, self._joining(after, joining or {}, now))
 
-    async def claim_all(
-        self, _tenant: str, asked: Sequence[Asked], now: datetime
-    ) -> tuple[Claim | Delivery | None, ...]:
-        return tuple([await self.claim(each.delivery, each.standing, now) for each in asked])
+    async def hand_over(
+        self, _tenant: str, given: Sequence[Given], now: datetime, rng: Random
+    ) -> tuple[Delivery | None, ...]:
+        after: list[Delivery | None] = []
+        for each in given:
+            found = await self.claim(each.delivery, each.standing, now)
+            if isinstance(found, Claim):
+                found = await self.settle(found.delivery, each.result, now, rng)
+            after.append(found)
+        return tuple(after)
+
+    async def postpone(
+        self, tenant: str, deliveries: Sequence[str], until: datetime, now: datetime
+    ) -> int:
+        found = [self._rows[tenant, each] for each in deliveries if (tenant, each) in self._rows]
+        waiting = [each for each in found if each.state in WAITING]
+        for each in waiting:
+            held = replace(each, state=State.HELD, reason=Reason.PROVIDER_AWAY, due=until)
+            self._keep(replace(held, changed_at=now))
+        return len(waiting)
 
     async def begin(self, claim: Delivery, now: datetime) -> bool:
         found = self._claimed(claim)
@@ -109,24 +131,43 @@ class MemoryDeliveries(MemoryPeople):
         if found is None or found.state not in (State.CLAIMED, State.UNKNOWN):
             return None
         effect = self._rules.effect(found.message.channel)
-        after, token = settled(found, result, now, effect, (self._rules.retrying, rng))
-        if not token:
+        return self._ended(settled(found, result, now, effect, (self._rules.retrying, rng)), now)
+
+    async def doubtful(self, tenant: str, now: datetime, limit: int) -> tuple[Delivery, ...]:
+        found = [
+            d
+            for d in self._of(tenant)
+            if d.state is State.UNKNOWN and d.reason is not Reason.NEEDS_PERSON and d.due <= now
+        ]
+        found.sort(key=lambda d: (d.due, d.id))
+        until = now + self._rules.lease
+        return tuple(self._keep(replace(each, due=until)) for each in found[:limit])
+
+    async def resolve(
+        self, delivery: Delivery, answer: Result | None, now: datetime, rng: Random
+    ) -> Delivery | None:
+        found = self._rows.get((delivery.message.person.tenant, delivery.id))
+        if found is None or found.state is not State.UNKNOWN:
+            return None
+        effect = self._rules.effect(found.message.channel)
+        return self._ended(resolved(found, answer, now, effect, (self._rules.retrying, rng)), now)
+
+    def _ended(self, ended: Settled, now: datetime) -> Delivery:
+        after = ended.delivery
+        if not ended.token:
             self._give_back(after)
-        for name, head in self._joined.items() if after.state not in LIVE else ():
+        for name, head in self._joined.items() if not may_go_out(after) else ():
             if head == after.id and name[0] == after.message.person.tenant:
                 self._rows[name] = bared(self._rows[name])
         self._wake(after, now)
         return self._keep(after)
 
-    async def settle_all(
-        self, _tenant: str, ended: Sequence[Ended], now: datetime, rng: Random
-    ) -> tuple[Delivery | None, ...]:
-        return tuple([await self.settle(each.claim, each.result, now, rng) for each in ended])
-
     async def lapse(self, tenant: str, now: datetime) -> tuple[Delivery, ...]:
         found = [d for d in self._alive(tenant) if d.state is State.CLAIMED and _over(d, now)]
+        rules = self._rules
         return tuple(
-            self._keep(lapsed(d, now, self._rules.effect(d.message.channel))) for d in found
+            self._keep(lapsed(d, now, rules.effect(d.message.channel), rules.retrying))
+            for d in found
         )
 
     async def tell(

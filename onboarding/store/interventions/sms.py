@@ -2,25 +2,31 @@
 
 POST URL  {"id", "to", "from", "text"}  ->  2xx {"id": PROVIDER'S ID}
                                             4xx {"code": "invalid_recipient" | "opted_out" | ..}
+GET URL/{id}                            ->  200 {"id", "status"}, 404: it never came
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import override
 
-from onboarding.interventions.channel import Effect, Parcel, Refused, Result, Text
-from onboarding.interventions.types import Channel, Reason
+from onboarding.interventions.channel import Again, Effect, Parcel, Refused, Result, Sent, Text
+from onboarding.interventions.types import Channel, Delivery, Reason
 from onboarding.store.interventions.posting import Ask, Reply, Request, meaning, posted
 
 _OF_ADDRESS: Final = {"invalid_recipient": Reason.BOUNCED, "opted_out": Reason.UNSUBSCRIBED}
 STOPS: Final = frozenset(
     {"stop", "stopp", "stopall", "unsubscribe", "cancel", "end", "quit", "abmelden", "revoke"}
 )
+TAKEN: Final = frozenset({"accepted", "queued", "sending", "sent", "delivered"})
+FAILED: Final = frozenset({"failed", "rejected", "undelivered"})
+"""What a provider may say of a message; another word says nothing."""
 STARTS: Final = frozenset({"start", "unstop", "yes"})
 LONGEST: Final = 480
 """Three parts of a long text message."""
@@ -35,6 +41,7 @@ class SmsPolicy:
     token: str
     sender: str
     keyed: bool = True
+    tells: bool = False  # whether GET says what became of a message
     timeout_s: float = 10.0
 
     @override
@@ -47,6 +54,7 @@ class _Answer(BaseModel):
 
     id: str | None = None
     code: str | None = None
+    status: str | None = None
 
 
 class Sms:
@@ -80,6 +88,15 @@ class Sms:
         reply = await posted(self._ask, request)
         return _result(reply) if isinstance(reply, Reply) else reply
 
+    async def found(self, delivery: Delivery) -> Sent | Refused | Again | None:
+        policy = self._policy
+        if not policy.tells:
+            return None
+        headers = {"authorization": f"Bearer {policy.token}", "accept": "application/json"}
+        url = f"{policy.url.rstrip('/')}/{quote(delivery.id, safe='')}"
+        reply = await posted(self._ask, Request("GET", url, headers, None, policy.timeout_s))
+        return _told(reply, delivery) if isinstance(reply, Reply) else None
+
 
 def said(text: Text) -> str:
     """The body, shortened where it has to be, and the link whole."""
@@ -99,11 +116,26 @@ def is_start(text: str) -> bool:
     return text.strip().casefold() in STARTS
 
 
-def _result(reply: Reply) -> Result:
+def _told(reply: Reply, delivery: Delivery) -> Sent | Refused | Again | None:
+    if reply.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        return Again(answered=True)
+    if reply.status != HTTPStatus.OK:
+        return None
+    answer = _answer(reply)
+    if answer.status in TAKEN:
+        return Sent(answer.id or delivery.id)
+    return Refused() if answer.status in FAILED else None
+
+
+def _answer(reply: Reply) -> _Answer:
     try:
-        answer = _Answer.model_validate_json(reply.body or b"{}")
+        return _Answer.model_validate_json(reply.body or b"{}")
     except ValidationError:
-        answer = _Answer()
+        return _Answer()
+
+
+def _result(reply: Reply) -> Result:
+    answer = _answer(reply)
     result = meaning(reply, answer.id)
     reason = _OF_ADDRESS.get(answer.code or "")
     if isinstance(result, Refused) and reason is not None:

@@ -6,22 +6,25 @@ after the other; on SQLite there is one writer anyway.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
-from sqlalchemy import Connection, Engine, bindparam, or_, select, update
+from sqlalchemy import Connection, Engine, Select, bindparam, or_, select, update
 
 from guardrails.refs import stamp
 from guardrails.revisions import migrate
 from onboarding.interventions.channel import Result
 from onboarding.interventions.effectiveness import Effect as Measured
 from onboarding.interventions.governor import Drop, Send, decide, may_join
-from onboarding.interventions.moves import LIVE
 from onboarding.interventions.settling import (
+    Settled,
     governed,
     lapsed,
+    may_go_out,
     planned,
+    resolved,
     settled,
     stopped,
     told,
@@ -40,14 +43,16 @@ from onboarding.store.interventions import keeping
 from onboarding.store.interventions.asking import (
     WAITS,
     case_of,
+    every,
     lock,
     one,
     own,
     waiting,
 )
+from onboarding.store.interventions.blocks import hand_over
 from onboarding.store.interventions.people_sql import SqlPeople
 from onboarding.store.interventions.rows import delivery_of, whole_row
-from onboarding.store.interventions.store import Asked, Claim, Ended, Rules, Wanted
+from onboarding.store.interventions.store import Claim, Given, Rules, Wanted
 from onboarding.store.interventions.tables import delivery
 from onboarding.store.interventions.writing import (
     give_back,
@@ -92,17 +97,10 @@ class SqlDeliveries(SqlPeople):
         found = await self._transactions.write(tenant, work)
         return tuple(found[name] for name in names)
 
-    async def due(self, tenant: str, now: datetime, limit: int) -> tuple[Delivery, ...]:
-        wanted = (
-            select(delivery)
-            .where(
-                delivery.c.tenant == tenant,
-                delivery.c.state.in_(WAITS),
-                delivery.c.due <= stamp(now),
-            )
-            .order_by(delivery.c.priority, delivery.c.due, delivery.c.id)
-            .limit(limit)
-        )
+    async def due(
+        self, tenant: str, now: datetime, limit: int, channel: Channel | None = None
+    ) -> tuple[Delivery, ...]:
+        wanted = keeping.due(tenant, now, limit, channel)
         rows = await self._transactions.read(tenant, lambda c: c.execute(wanted).mappings().all())
         return tuple(delivery_of(row) for row in rows)
 
@@ -125,23 +123,23 @@ class SqlDeliveries(SqlPeople):
 
         return await self._transactions.write(person.tenant, work)
 
-    async def claim_all(
-        self, tenant: str, asked: Sequence[Asked], now: datetime
-    ) -> tuple[Claim | Delivery | None, ...]:
-        def work(connection: Connection) -> dict[str, Claim | Delivery | None]:
-            answers: dict[str, Claim | Delivery | None] = {}
-            for each in sorted(asked, key=lambda a: a.delivery.message.person.user):
-                lock(connection, each.delivery.message.person)  # in one order: nobody waits for us
-                found = waiting(connection, tenant, each.delivery.id, now)
-                answers[each.delivery.id] = (
-                    None
-                    if found is None
-                    else self._governed(connection, found, each.standing, {}, now)
-                )
-            return answers
+    async def hand_over(
+        self, tenant: str, given: Sequence[Given], now: datetime, rng: Random
+    ) -> tuple[Delivery | None, ...]:
+        if not given:
+            return ()
+        ruling = (self._rules, rng)
+        after = await self._transactions.write(
+            tenant, lambda c: hand_over(c, tenant, given, ruling, now)
+        )
+        return tuple(after.get(each.delivery.id) for each in given)
 
-        answers = await self._transactions.write(tenant, work)
-        return tuple(answers[each.delivery.id] for each in asked)
+    async def postpone(
+        self, tenant: str, deliveries: Sequence[str], until: datetime, now: datetime
+    ) -> int:
+        return await self._transactions.write(
+            tenant, lambda c: keeping.postpone(c, tenant, deliveries, until, now)
+        )
 
     def _governed(
         self,
@@ -191,53 +189,66 @@ class SqlDeliveries(SqlPeople):
     async def settle(
         self, claim: Delivery, result: Result, now: datetime, rng: Random
     ) -> Delivery | None:
+        def work(connection: Connection) -> Delivery | None:
+            values = {"tenant": tenant, "id": claim.id, "fence": claim.fence}
+            found = one(connection, _CLAIMED, values)
+            if found is None:
+                return None
+            effect = self._rules.effect(claim.message.channel)
+            after = settled(found, result, now, effect, (self._rules.retrying, rng))
+            return _ended(connection, after, now)
+
         tenant = claim.message.person.tenant
-        return (await self.settle_all(tenant, [Ended(claim, result)], now, rng))[0]
-
-    async def settle_all(
-        self, tenant: str, ended: Sequence[Ended], now: datetime, rng: Random
-    ) -> tuple[Delivery | None, ...]:
-        def work(connection: Connection) -> dict[str, Delivery | None]:
-            by_name = sorted(ended, key=lambda e: e.claim.id)
-            return {e.claim.id: self._settled(connection, e, now, rng) for e in by_name}
-
-        after = await self._transactions.write(tenant, work)
-        return tuple(after[each.claim.id] for each in ended)
-
-    def _settled(
-        self, connection: Connection, ended: Ended, now: datetime, rng: Random
-    ) -> Delivery | None:
-        claim, tenant = ended.claim, ended.claim.message.person.tenant
-        values = {"tenant": tenant, "id": claim.id, "fence": claim.fence}
-        found = one(connection, _CLAIMED, values)
-        if found is None:
-            return None
-        effect = self._rules.effect(claim.message.channel)
-        after, token = settled(found, ended.result, now, effect, (self._rules.retrying, rng))
-        if not token:
-            give_back(connection, tenant, after.id)
-        wake(connection, after, now)
-        for part in _parts(connection, after) if after.state not in LIVE else ():
-            keep(connection, part)  # without its values: the digest is out
-        return keep(connection, after)
+        return await self._transactions.write(tenant, work)
 
     async def lapse(self, tenant: str, now: datetime) -> tuple[Delivery, ...]:
-        over = (
-            select(delivery)
-            .where(
-                delivery.c.tenant == tenant,
-                delivery.c.state == State.CLAIMED.value,
-                delivery.c.lease_until <= stamp(now),
-            )
-            .with_for_update(skip_locked=True)
-        )
+        over = keeping.over(tenant, now)
 
         def work(connection: Connection) -> tuple[Delivery, ...]:
-            found = [delivery_of(row) for row in connection.execute(over).mappings().all()]
-            effect = self._rules.effect
+            rules = self._rules
             return tuple(
-                keep(connection, lapsed(each, now, effect(each.message.channel))) for each in found
+                keep(
+                    connection,
+                    lapsed(each, now, rules.effect(each.message.channel), rules.retrying),
+                )
+                for each in every(connection, over)
             )
+
+        return await self._if_any(tenant, over, work)
+
+    async def doubtful(self, tenant: str, now: datetime, limit: int) -> tuple[Delivery, ...]:
+        wanted, until = keeping.doubtful(tenant, now, limit), now + self._rules.lease
+
+        def work(connection: Connection) -> tuple[Delivery, ...]:
+            return tuple(
+                keep(connection, replace(each, due=until)) for each in every(connection, wanted)
+            )
+
+        return await self._if_any(tenant, wanted, work)
+
+    async def _if_any(
+        self,
+        tenant: str,
+        wanted: Select[tuple[object, ...]],
+        work: Callable[[Connection], tuple[Delivery, ...]],
+    ) -> tuple[Delivery, ...]:
+        """Looked for often and seldom there: who only looks takes no lock."""
+        first = wanted.with_only_columns(delivery.c.id).limit(1)
+        found = await self._transactions.read(tenant, lambda c: c.execute(first).first())
+        return () if found is None else await self._transactions.write(tenant, work)
+
+    async def resolve(
+        self, delivery: Delivery, answer: Result | None, now: datetime, rng: Random
+    ) -> Delivery | None:
+        tenant = delivery.message.person.tenant
+
+        def work(connection: Connection) -> Delivery | None:
+            found = one(connection, _UNKNOWN, {"tenant": tenant, "id": delivery.id})
+            if found is None:
+                return None
+            effect = self._rules.effect(found.message.channel)
+            after = resolved(found, answer, now, effect, (self._rules.retrying, rng))
+            return _ended(connection, after, now)
 
         return await self._transactions.write(tenant, work)
 
@@ -305,6 +316,16 @@ class SqlDeliveries(SqlPeople):
         )
 
 
+def _ended(connection: Connection, ended: Settled, now: datetime) -> Delivery:
+    after = ended.delivery
+    if not ended.token:
+        give_back(connection, after.message.person.tenant, after.id)
+    wake(connection, after, now)
+    for part in _parts(connection, after) if not may_go_out(after) else ():
+        keep(connection, part)  # without its values: the digest is out
+    return keep(connection, after)
+
+
 def _parts(connection: Connection, head: Delivery) -> tuple[Delivery, ...]:
     """Those that joined at this claim or at an earlier one."""
     if head.message.on_cap is not OnCap.DIGEST:
@@ -322,6 +343,15 @@ _CLAIMED = (
         delivery.c.id == bindparam("id"),
         delivery.c.fence == bindparam("fence"),
         delivery.c.state.in_([State.CLAIMED.value, State.UNKNOWN.value]),
+    )
+    .with_for_update()
+)
+_UNKNOWN = (
+    select(delivery)
+    .where(
+        delivery.c.tenant == bindparam("tenant"),
+        delivery.c.id == bindparam("id"),
+        delivery.c.state == State.UNKNOWN.value,
     )
     .with_for_update()
 )

@@ -52,17 +52,11 @@ class Claim(NamedTuple):
     digest: tuple[Delivery, ...] = ()
 
 
-class Asked(NamedTuple):
-    """A delivery that is due, and how things stand with it."""
+class Given(NamedTuple):
+    """A delivery that is due, how things stand with it, and what comes of it once it is let out."""
 
     delivery: Delivery
     standing: Standing
-
-
-class Ended(NamedTuple):
-    """What the channel said of a claim."""
-
-    claim: Delivery
     result: Result
 
 
@@ -82,8 +76,10 @@ class DeliveryStore(Protocol):
         """One each; what was planned before is returned as it stands."""
         ...
 
-    async def due(self, tenant: str, now: datetime, limit: int) -> tuple[Delivery, ...]:
-        """That wait and are due: the most urgent first."""
+    async def due(
+        self, tenant: str, now: datetime, limit: int, channel: Channel | None = None
+    ) -> tuple[Delivery, ...]:
+        """That wait and are due, of one channel or all: the most urgent first."""
         ...
 
     async def claim(
@@ -98,11 +94,17 @@ class DeliveryStore(Protocol):
         that may go out as parts of a digest, with how things stand with them."""
         ...
 
-    async def claim_all(
-        self, tenant: str, asked: Sequence[Asked], now: datetime
-    ) -> tuple[Claim | Delivery | None, ...]:
-        """The same of many in one transaction: of channels that are quick and have no account's
-        cap, such as the app."""
+    async def hand_over(
+        self, tenant: str, given: Sequence[Given], now: datetime, rng: Random
+    ) -> tuple[Delivery | None, ...]:
+        """Claim and settle many in one transaction, of a channel that is an inbox: the delivery as
+        it stands now; None when another worker has it or it is not due any more."""
+        ...
+
+    async def postpone(
+        self, tenant: str, deliveries: Sequence[str], until: datetime, now: datetime
+    ) -> int:
+        """Those of them that wait are held until then, for their provider is away. How many."""
         ...
 
     async def begin(self, claim: Delivery, now: datetime) -> bool:
@@ -115,14 +117,19 @@ class DeliveryStore(Protocol):
         """None when the claim is not the last one of its delivery, or the person was erased."""
         ...
 
-    async def settle_all(
-        self, tenant: str, ended: Sequence[Ended], now: datetime, rng: Random
-    ) -> tuple[Delivery | None, ...]:
-        """The same of many in one transaction."""
-        ...
-
     async def lapse(self, tenant: str, now: datetime) -> tuple[Delivery, ...]:
         """Takes back claims whose lease is over."""
+        ...
+
+    async def doubtful(self, tenant: str, now: datetime, limit: int) -> tuple[Delivery, ...]:
+        """Of which it is time to ask what became of them; nobody else is given them for a lease."""
+        ...
+
+    async def resolve(
+        self, delivery: Delivery, answer: Result | None, now: datetime, rng: Random
+    ) -> Delivery | None:
+        """What a provider, or a person, says of one that is unknown. None when it is not any
+        more."""
         ...
 
     async def tell(

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from onboarding.interventions.channel import Effect, Parcel, Result
-from onboarding.interventions.types import Channel
+from onboarding.interventions.types import Channel, Delivery
 from onboarding.store.interventions.posting import Ask, Reply, Request, meaning, posted
 
 Sign = Callable[[str, datetime, bytes], Mapping[str, str]]
@@ -37,6 +37,9 @@ class Webhook:
         headers = {"content-type": "application/json", **self._sign(parcel.id, now, body)}
         reply = await posted(self._ask, Request("POST", self._url, headers, body, self._timeout_s))
         return meaning(reply, parcel.id) if isinstance(reply, Reply) else reply
+
+    async def found(self, delivery: Delivery) -> None:
+        """Never asked: it is sent again instead."""
 
 
 def _document(parcel: Parcel, now: datetime) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -51,6 +51,16 @@ def keep(connection: Connection, after: Delivery, **more: object) -> Delivery:
     return after
 
 
+def keep_all(connection: Connection, after: Sequence[Delivery]) -> None:
+    changed = [
+        {**moving_row(each), "its_tenant": each.message.person.tenant, "its_id": each.id}
+        for each in after
+    ]
+    if changed:
+        names = tuple(name for name in changed[0] if not name.startswith("its_"))
+        connection.execute(_keeping(names), changed)
+
+
 @cache
 def _keeping(names: tuple[str, ...]) -> Update:
     its = (delivery.c.tenant == bindparam("its_tenant")) & (delivery.c.id == bindparam("its_id"))
@@ -66,14 +76,29 @@ def take(connection: Connection, after: Delivery, now: datetime) -> None:
 
 
 def take_key(connection: Connection, after: Delivery, now: datetime) -> None:
+    put(connection, outbox, _key_row(after, now))
+
+
+def take_all(
+    connection: Connection, sent: Sequence[Delivery], withheld: Sequence[Delivery], now: datetime
+) -> None:
+    """As `take` of what was sent, and `take_key` of what was withheld."""
+    counting = [each for each in sent if not each.message.exempt]
+    tokens = [token_row(each.message.person.tenant, token_of(each, now)) for each in counting]
+    keys = [_key_row(each, now) for each in (*sent, *withheld)]
+    for table, rows in ((token, tokens), (outbox, keys)):
+        if rows:
+            connection.execute(_putting(connection.dialect.name, table), rows)
+
+
+def _key_row(after: Delivery, now: datetime) -> Row:
     message = after.message
-    row: Row = {
+    return {
         "tenant": message.person.tenant,
         "key": message.key,
         "delivery": after.id,
         "at": stamp(now),
     }
-    put(connection, outbox, row)
 
 
 def give_back(connection: Connection, tenant: str, name: str) -> None:

@@ -173,8 +173,12 @@ def _check(found: Findings, rows: Sequence[Delivery], taken: dict[str, dict[str,
         found.states[row.state.value] += 1
         mail = row.message.channel is Channel.EMAIL
         reached = taken["mails" if mail else "texts"].get(row.id, 0)
-        by_person[row.message.person.user] += reached
-        allowed = {State.SENT: {1}, State.UNKNOWN: {0, 1}}.get(row.state, {0})
+        inbox = (
+            row.message.channel is Channel.IN_APP
+        )  # it lies in it, whether a page was told or not
+        by_person[row.message.person.user] += row.state is State.SENT if inbox else reached
+        sent = {0, 1} if inbox else {1}
+        allowed = {State.SENT: sent, State.UNKNOWN: {0, 1}}.get(row.state, {0})
         if reached not in allowed:
             found.wrong.append(f"{row.id}: {row.state}, reached {reached} times")
         if row.state in LIVE and row.state is not State.HELD:

@@ -26,4 +26,4 @@ def test_killed_at_any_await(kind: str, tmp_path: Path) -> None:
 
 
 def test_every_call_of_a_worker_is_a_point() -> None:
-    assert len(POINTS) == 23
+    assert len(POINTS) == 29

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -34,8 +34,8 @@ from tests.e2e.killing.parts import engine_of
 
 TENANT = "t"
 KEY = b"a key of links for these tests, long"
-CALLS: tuple[str, ...] = ("due", "claim", "claim_all", "begin", "settle", "settle_all")
-CALLS += ("lapse", "of", "send", "ask")
+CALLS: tuple[str, ...] = ("due", "claim", "hand_over", "begin", "settle", "lapse")
+CALLS += ("doubtful", "resolve", "of", "of_all", "send", "found", "ask")
 EACH = 2
 """Messages that one person may get, whatever was planned."""
 _DAY = timedelta(days=1)
@@ -70,8 +70,8 @@ class _Contacts:
 
 
 class _Standings:
-    async def of(self, message: Message, now: datetime) -> Standing:
-        return Standing(zone="UTC")
+    async def of_all(self, messages: Sequence[Message], now: datetime) -> tuple[Standing, ...]:
+        return tuple(Standing(zone="UTC") for _ in messages)
 
 
 async def ask(request: Request) -> Reply:

@@ -216,10 +216,13 @@ async def test_a_friction_becomes_a_message_and_the_goal_ends_what_waits(floor: 
         "friction.import_failed@1",
         State.PLANNED,
     )
-    standing = await floor.engine.standings.of(planned.message, floor.clock())
+    (standing,) = await floor.engine.standings.of_all([planned.message], floor.clock())
+    assert standing is not None
     assert standing.consented
     await floor.agrees("ana", given=False)
-    assert (await floor.engine.standings.of(planned.message, floor.clock())).consented
+    (standing,) = await floor.engine.standings.of_all([planned.message], floor.clock())
+    assert standing is not None
+    assert standing.consented
     assert Purpose.SUPPORT is planned.message.purpose
 
 
@@ -233,11 +236,13 @@ async def test_messages_of_a_play_are_planned_when_they_are_due_and_stop_at_its_
     assert await floor.engine.hearing.look(ANA) >= 1
     planned = await floor.stores.deliveries.deliveries(TENANT, Wanted(user="ana"))
     (tip,) = [each for each in planned if each.message.step == "tip"]
-    before = await floor.engine.standings.of(tip.message, floor.clock())
+    (before,) = await floor.engine.standings.of_all([tip.message], floor.clock())
+    assert before is not None
     assert not (before.goal_reached or before.journey_left or before.step_done)
     floor.later(minutes=1)
     await floor.tells("ana", "Import Finished", mode="full", rows=1, state="succeeded")
-    after = await floor.engine.standings.of(tip.message, floor.clock())
+    (after,) = await floor.engine.standings.of_all([tip.message], floor.clock())
+    assert after is not None
     assert after.goal_reached or after.journey_left or after.step_done
 
 

@@ -44,6 +44,8 @@ class MailServer:
         match self.how:
             case "busy":
                 return "451 4.3.0 later"
+            case "closing":
+                return "421 4.3.2 going down"
             case "refused":
                 return "554 5.6.0 no"
         assert isinstance(envelope.content, bytes)
@@ -59,7 +61,7 @@ class MailServer:
 
 @asynccontextmanager
 async def mail_server(
-    tls: SSLContext | None = None, login: tuple[str, str] | None = None
+    tls: SSLContext | None = None, login: tuple[str, str] | None = None, port: int = 0
 ) -> AsyncIterator[MailServer]:
     """`tls` is offered by STARTTLS and asked for; `login` too."""
     kept = MailServer()
@@ -84,7 +86,31 @@ async def mail_server(
             loop=asyncio.get_running_loop(),
         )
 
-    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", port)
+    kept.port = server.sockets[0].getsockname()[1]
+    try:
+        yield kept
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+class Broken:
+    """Listens, and hangs up on everybody."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.port = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.calls += 1
+        writer.close()
+
+
+@asynccontextmanager
+async def broken() -> AsyncIterator[Broken]:
+    kept = Broken()
+    server = await asyncio.start_server(kept.serve, "127.0.0.1", 0)
     kept.port = server.sockets[0].getsockname()[1]
     try:
         yield kept
@@ -94,12 +120,13 @@ async def mail_server(
 
 
 class Provider:
-    """Takes JSON over HTTP once an `Idempotency-Key` or `webhook-id`."""
+    """Takes JSON over HTTP once an `Idempotency-Key` or `webhook-id`; GET says what it has."""
 
     def __init__(self) -> None:
         self.how = ""
         self.taken: dict[str, dict[str, object]] = {}
-        self.calls = 0
+        self.calls = self.asked = 0
+        self.status = "delivered"
         self.headers: Mapping[str, str] = {}
         self.bodies: list[bytes] = []
         self.port = 0
@@ -110,8 +137,11 @@ class Provider:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            headers, body = await _read(reader)
-            status, answer = self._answer(headers, body)
+            asked, headers, body = await _read(reader)
+            if asked.startswith("GET "):
+                status, answer = self._told(asked.split()[1].rpartition("/")[2])
+            else:
+                status, answer = self._answer(headers, body)
             if status:
                 data = json.dumps(answer).encode()
                 later = "Retry-After: 120\r\n" if status == 429 else ""
@@ -125,6 +155,15 @@ class Provider:
             pass
         finally:
             writer.close()
+
+    def _told(self, key: str) -> tuple[int, dict[str, object]]:
+        """What became of a message."""
+        self.asked += 1
+        if self.how == "mute":
+            return 500, {}
+        if key not in self.taken:
+            return 404, {}
+        return 200, {"id": f"p-{key}", "status": self.status}
 
     def _answer(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, object]]:
         self.calls += 1
@@ -144,11 +183,12 @@ class Provider:
         return (0 if self.how == "drops" else 202), {"id": f"p-{key}"}
 
 
-async def _read(reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
+async def _read(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], bytes]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    pairs = (line.partition(":") for line in head.split("\r\n")[1:] if line)
+    first, *lines = head.split("\r\n")
+    pairs = (line.partition(":") for line in lines if line)
     headers = {name.lower(): value.strip() for name, _, value in pairs}
-    return headers, await reader.readexactly(int(headers.get("content-length", 0)))
+    return first, headers, await reader.readexactly(int(headers.get("content-length", 0)))
 
 
 @asynccontextmanager

@@ -267,7 +267,13 @@ async def test_an_address_beyond_ascii() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "result"), [("policy", Refused()), ("full", Again()), ("busy", Again())]
+    ("how", "result"),
+    [
+        ("policy", Refused()),
+        ("full", Again(answered=True)),
+        ("busy", Again(answered=True)),
+        ("closing", Again()),
+    ],
 )
 async def test_what_is_not_the_addresses_fault(how: str, result: Result) -> None:
     async with mail_server() as server:

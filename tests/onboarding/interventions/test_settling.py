@@ -106,17 +106,17 @@ def test_what_a_result_makes_of_it(
 
 def test_a_lost_lease() -> None:
     begun = in_state(State.CLAIMED)
-    assert lapsed(begun, NOON, Effect.ONCE).state is State.UNKNOWN
-    assert lapsed(replace(begun, begun=False), NOON, Effect.ONCE).state is State.RETRY
-    assert lapsed(begun, NOON, Effect.KEYED).state is State.RETRY
+    assert lapsed(begun, NOON, Effect.ONCE, RETRY[0]).state is State.UNKNOWN
+    assert lapsed(replace(begun, begun=False), NOON, Effect.ONCE, RETRY[0]).state is State.RETRY
+    assert lapsed(begun, NOON, Effect.KEYED, RETRY[0]).state is State.RETRY
     poison = replace(begun, fence=MOST_CLAIMS)
-    assert lapsed(poison, NOON, Effect.KEYED).reason is Reason.TOO_MANY_TRIES
+    assert lapsed(poison, NOON, Effect.KEYED, RETRY[0]).reason is Reason.TOO_MANY_TRIES
 
 
 def test_what_nobody_needs_any_more_is_not_kept() -> None:
     for state in State:
         values = bared(in_state(state)).message.values
-        assert bool(values) == (state in LIVE)
+        assert bool(values) == (state in LIVE or state is State.UNKNOWN)
     sent = stopped(
         replace(in_state(State.HELD), message=message(values={"n": 1})), Reason.NEVER, NOON
     )

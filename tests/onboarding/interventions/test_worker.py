@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ import pytest
 from onboarding.interventions import (
     Cap,
     Channel,
+    Delivery,
     Klass,
     Message,
     OnCap,
@@ -36,7 +37,6 @@ from onboarding.interventions.channel import (
     Refused,
     Result,
     Sent,
-    StandingUnavailableError,
 )
 from onboarding.interventions.governor import House
 from onboarding.interventions.links import Links, address_mac
@@ -68,10 +68,12 @@ class Now:
     standing: dict[str, Standing] = field(default_factory=dict)
     away: bool = False
 
-    async def of(self, message: Message, now: datetime) -> Standing:
+    async def of_all(
+        self, messages: Sequence[Message], now: datetime
+    ) -> tuple[Standing | None, ...]:
         if self.away:
-            raise StandingUnavailableError
-        return self.standing.get(message.person.user, Standing(zone="UTC"))
+            return tuple(None for _ in messages)
+        return tuple(self.standing.get(m.person.user, Standing(zone="UTC")) for m in messages)
 
 
 @dataclass
@@ -83,7 +85,9 @@ class Bench:
     mail: RecordingChannel = field(
         default_factory=lambda: RecordingChannel(Channel.EMAIL, Effect.ONCE)
     )
-    app: RecordingChannel = field(default_factory=lambda: RecordingChannel(Channel.IN_APP))
+    app: RecordingChannel = field(
+        default_factory=lambda: RecordingChannel(Channel.IN_APP, Effect.INBOX)
+    )
     contacts: MemoryContacts = field(
         default_factory=lambda: MemoryContacts(
             {
@@ -184,6 +188,9 @@ class Slow:
         await asyncio.sleep(60)
         return Sent()
 
+    async def found(self, delivery: Delivery) -> None:
+        """It says nothing later, either."""
+
 
 async def test_a_channel_that_does_not_answer_is_not_asked_twice() -> None:
     bench, slow, made = Bench(), Slow(Effect.ONCE), mail(**FILLED)
@@ -192,7 +199,7 @@ async def test_a_channel_that_does_not_answer_is_not_asked_twice() -> None:
     assert await worker.visit(NOON) == {"unknown": 1}
     assert await worker.visit(NOON + 2 * DAY) == {}
     assert slow.calls == 1
-    assert await bench.row(made) == (State.UNKNOWN, Reason.NO_ANSWER)
+    assert await bench.row(made) == (State.UNKNOWN, Reason.NEEDS_PERSON)
 
 
 @pytest.mark.parametrize("which", ["contacts", "standings"])
