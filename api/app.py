@@ -25,6 +25,7 @@ from api import (
     health,
     holds,
     interventions,
+    kits,
     openapi,
     pages,
     passages,
@@ -81,7 +82,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.context = context
-    own = (chat, conversations, approvals, actions, guidance, passages, pages, health)
+    own = (chat, conversations, approvals, actions, guidance, kits, passages, pages, health)
     privacy = (rights, consents, decisions, audit, holds, connectors, webhooks)
     for module in (*own, *privacy):
         app.include_router(module.router(context))

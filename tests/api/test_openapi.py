@@ -62,6 +62,8 @@ async def test_the_document_is_served_and_names_every_endpoint() -> None:
         "/v1/me/messages",
         "/v1/me/messages/wishes",
         "/v1/me/messages/{delivery}/touch",
+        "/v1/me/kits",
+        "/v1/me/kits/{name}",
         "/v1/me/mode",
         "/v1/me/muted/{action}",
         "/v1/me/next-steps",
