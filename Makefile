@@ -8,7 +8,7 @@ BENCH ?= $(filter-out soak,$(basename $(notdir $(sort $(wildcard benchmarks/*.py
 NONE_IS_FINE := || [ $$? -eq 5 ]
 STYLE := ../shared/checks/style_metrics.py
 
-.PHONY: lock setup demo test check format format-check lint types layers style bench soak soak-server soak-actions soak-tenancy clean help
+.PHONY: lock setup demo test check format format-check lint types layers style web bench soak soak-server soak-actions soak-tenancy clean help
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -53,6 +53,12 @@ style: setup
 	else \
 		echo "style metrics: skipped, $(STYLE) is not here"; \
 	fi
+
+web: ## Check and build the widget from its sources (needs Node 20)
+	npm ci --prefix web --no-audit --no-fund
+	npm run check --prefix web
+	npm test --prefix web
+	npm run build --prefix web
 
 bench: setup ## Measure speed and quality; prints tables (BENCH=encoder for one of them)
 	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; done

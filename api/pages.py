@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from api.context import Context
 from api.schemas import SuggestionsBody
+from api.widget import mount_widget
 
 
 def router(context: Context) -> APIRouter:
@@ -29,5 +30,6 @@ def router(context: Context) -> APIRouter:
 
 
 def mount_static(app: FastAPI) -> None:
-    """`/static`: scripts and styles, revalidated by their ETag."""
+    """`/static`, scripts and styles, revalidated by their ETag; `/widget/v1`, the widget's."""
     app.mount("/static", StaticFiles(packages=[("api", "static")]), name="static")
+    mount_widget(app)

@@ -1,0 +1,129 @@
+import { computed, effect, signal } from "@preact/signals";
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+
+import { Client } from "./client/client";
+import type { Problem } from "./client/problem";
+import type { Words } from "./i18n/words";
+import { ENGLISH, wordsFor } from "./i18n/words";
+import type { Options, Theme, WidgetEvent } from "./options";
+import { Deeds } from "./state/deeds";
+import { Steps } from "./state/steps";
+import { forget, Storage } from "./state/storage";
+import { Talk } from "./state/talk";
+import type { Citation } from "./state/types";
+
+export type Tell = (event: WidgetEvent, detail?: unknown) => void;
+
+/** What the panel shows: the conversation, or the source of a sentence above it. */
+export type View = { name: "talk" } | { name: "source"; citation: Citation };
+
+const CHANGES: ReadonlySet<string> = new Set(["STATE_SNAPSHOT", "STATE_DELTA", "RUN_FINISHED"]);
+
+/** One widget on one page: everything that it knows, and nothing of how it looks. */
+export class App {
+  readonly client: Client;
+  readonly talk: Talk;
+  readonly steps: Steps;
+  readonly deeds: Deeds;
+  readonly isOpen = signal(false);
+  readonly view = signal<View>({ name: "talk" });
+  readonly words = signal<Words>(ENGLISH);
+  readonly theme = signal<Theme>("auto");
+  readonly isOnline = signal(navigator.onLine);
+  readonly draft = signal("");
+  readonly suggestions = signal<readonly string[]>([]);
+  readonly busy = computed(() => this.talk.running.value);
+  readonly #storage: Storage;
+  readonly #ended = new AbortController();
+
+  constructor(
+    options: Options & { apiBase: string },
+    readonly tell: Tell,
+  ) {
+    this.#storage = new Storage(options.workspace ?? "", options.user ?? "");
+    this.client = new Client(options.apiBase, options.getToken ?? null);
+    this.talk = new Talk(this.client, this.#storage, (event) => {
+      if (event.type === "TEXT_MESSAGE_END") tell("message", { id: event.messageId });
+      if (CHANGES.has(event.type)) void this.steps.look();
+    });
+    this.steps = new Steps(this.client, this.#storage);
+    this.deeds = new Deeds(this.client, this.talk);
+    this.update(options);
+    this.listen();
+    effect(() => this.failed(this.talk.failure.value?.problem ?? this.deeds.failure.value));
+  }
+
+  /** Reads what was kept; a panel that was open before a reload is open after it. */
+  async start(): Promise<void> {
+    const { signal: ends } = this.#ended;
+    this.isOpen.value = this.#storage.isOpen;
+    await Promise.all([this.talk.restore(), this.steps.look(), this.suggest()]);
+    if (!ends.aborted) this.tell("ready");
+  }
+
+  update({ locale, theme }: Options): void {
+    if (theme !== undefined) this.theme.value = theme;
+    if (locale !== undefined) void wordsFor(locale).then((words) => (this.words.value = words));
+  }
+
+  show(open: boolean): void {
+    if (open === this.isOpen.value) return;
+    this.isOpen.value = this.#storage.isOpen = open;
+    this.tell(open ? "open" : "close");
+  }
+
+  ask(text: string): void {
+    this.view.value = { name: "talk" };
+    this.talk.ask(text);
+  }
+
+  read(citation: Citation): void {
+    this.view.value = { name: "source", citation };
+    this.tell("citation", { url: citation.url, title: citation.title });
+  }
+
+  begin(): void {
+    this.deeds.clear();
+    this.talk.begin();
+    this.view.value = { name: "talk" };
+  }
+
+  /** `logout`: nothing of the person stays in this browser. */
+  async close(logout: boolean): Promise<void> {
+    this.#ended.abort();
+    this.talk.stop();
+    if (logout) forget();
+    await this.client.close();
+  }
+
+  private listen(): void {
+    const once = { signal: this.#ended.signal };
+    const online = (): void => {
+      this.isOnline.value = navigator.onLine;
+      if (navigator.onLine) this.talk.failure.value?.again();
+    };
+    addEventListener("online", online, once);
+    addEventListener("offline", online, once);
+    addEventListener("focus", () => void this.steps.look(), once);
+  }
+
+  private async suggest(): Promise<void> {
+    const found = await this.client
+      .json<{ suggestions: string[] }>("/v1/suggestions")
+      .catch(() => ({ suggestions: [] }));
+    this.suggestions.value = found.suggestions;
+  }
+
+  private failed(problem: Problem | null): void {
+    if (problem) this.tell("error", { code: problem.code, status: problem.status });
+  }
+}
+
+export const AppContext = createContext<App | null>(null);
+
+export function useApp(): App {
+  const app = useContext(AppContext);
+  if (app === null) throw new Error("outside of a widget");
+  return app;
+}
