@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Engine, create_engine, inspect, text
 
 _ZEROS = re.compile(rb"\0{64,}")
-SHORTEST = 8
+WINDOW = 8
+SHORTEST = WINDOW
 """Bytes of a form; shorter ones stand in random bytes too."""
 
 
@@ -71,18 +75,52 @@ def _text(value: object) -> str:
 
 
 def hits(
-    canaries: Mapping[str, tuple[str, ...]], places: Iterator[tuple[str, bytes]]
+    canaries: Mapping[str, tuple[str, ...]], places: Iterable[tuple[str, bytes]]
 ) -> list[tuple[str, str, str, str]]:
     """Owner, canary, form and place of each that is found."""
-    patterns = [
-        (owner, canary, form, data)
-        for owner, words in canaries.items()
-        for canary in words
-        for form, data in forms(canary).items()
-    ]
+    named: dict[bytes, list[tuple[str, str, str]]] = defaultdict(list)
+    for owner, words in canaries.items():
+        for canary in words:
+            for form, data in forms(canary).items():
+                named[data].append((owner, canary, form))
+    needles = Needles(named)
     return [
-        (owner, canary, form, place)
+        (*each, place)
         for place, content in places
-        for owner, canary, form, data in patterns
-        if data in content
+        for data in needles.within(content)
+        for each in named[data]
     ]
+
+
+class Needles:
+    """Finds which of many strings of bytes stand in another, in one pass instead of one for each:
+    windows of eight bytes are looked up in a table of hashes, and what fits is compared in full."""
+
+    _SPREAD = np.uint64(0x9E3779B97F4A7C15)
+    _SHIFT = np.uint64(64 - 20)
+
+    def __init__(self, needles: Iterable[bytes]) -> None:
+        """Raises ValueError for one that is shorter than a window."""
+        self._by_start: dict[int, list[bytes]] = defaultdict(list)
+        for needle in needles:
+            if len(needle) < WINDOW:
+                raise ValueError("a needle is shorter than a window")
+            self._by_start[int.from_bytes(needle[:WINDOW], "little")].append(needle)
+        starts = np.array(list(self._by_start), dtype="<u8")
+        self._table = np.zeros(1 << 20, dtype=bool)
+        self._table[self._hashed(starts)] = True
+
+    def within(self, content: bytes) -> set[bytes]:
+        found: set[bytes] = set()
+        for shift in range(min(WINDOW, len(content) - WINDOW + 1)):
+            count = (len(content) - shift) // WINDOW
+            windows = np.frombuffer(content, "<u8", count, shift)
+            for place in np.flatnonzero(self._table[self._hashed(windows)]).tolist():
+                at = place * WINDOW + shift
+                for needle in self._by_start.get(int(windows[place]), ()):
+                    if content.startswith(needle, at):
+                        found.add(needle)
+        return found
+
+    def _hashed(self, windows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        return (windows * self._SPREAD) >> self._SHIFT
