@@ -8,6 +8,7 @@ import type { Words } from "./i18n/words";
 import { ENGLISH, wordsFor } from "./i18n/words";
 import type { Options, Theme, WidgetEvent } from "./options";
 import { Deeds } from "./state/deeds";
+import { Privacy } from "./state/privacy";
 import { Steps } from "./state/steps";
 import { forget, Storage } from "./state/storage";
 import { Talk } from "./state/talk";
@@ -16,7 +17,7 @@ import type { Citation } from "./state/types";
 export type Tell = (event: WidgetEvent, detail?: unknown) => void;
 
 /** What the panel shows: the conversation, or the source of a sentence above it. */
-export type View = { name: "talk" } | { name: "source"; citation: Citation };
+export type View = { name: "talk" } | { name: "source"; citation: Citation } | { name: "privacy" };
 
 const CHANGES: ReadonlySet<string> = new Set(["STATE_SNAPSHOT", "STATE_DELTA", "RUN_FINISHED"]);
 
@@ -26,6 +27,7 @@ export class App {
   readonly talk: Talk;
   readonly steps: Steps;
   readonly deeds: Deeds;
+  readonly privacy: Privacy;
   readonly isOpen = signal(false);
   readonly view = signal<View>({ name: "talk" });
   readonly words = signal<Words>(ENGLISH);
@@ -49,6 +51,7 @@ export class App {
     });
     this.steps = new Steps(this.client, this.#storage);
     this.deeds = new Deeds(this.client, this.talk);
+    this.privacy = new Privacy(this.client);
     this.update(options);
     this.listen();
     effect(() => this.failed(this.talk.failure.value?.problem ?? this.deeds.failure.value));
@@ -87,6 +90,14 @@ export class App {
     this.deeds.clear();
     this.talk.begin();
     this.view.value = { name: "talk" };
+  }
+
+  /** After an erasure nothing of before is shown or kept. */
+  forget(): void {
+    this.deeds.clear();
+    this.talk.begin();
+    this.steps.standing.value = this.steps.question.value = null;
+    forget();
   }
 
   /** `logout`: nothing of the person stays in this browser. */

@@ -12,6 +12,7 @@ export interface Request {
   accept?: string;
   signal?: AbortSignal;
   headers?: Record<string, string>;
+  patienceMs?: number; // until headers come
 }
 
 /**
@@ -72,7 +73,7 @@ export class Client {
       init.method = request.method ?? "POST";
       init.body = JSON.stringify(request.body);
     }
-    return this.within(path, init, request.signal);
+    return this.within(path, init, request);
   }
 
   private credential(): Promise<string | null> {
@@ -95,11 +96,11 @@ export class Client {
     return ((await response.json()) as { credential: string }).credential;
   }
 
-  /** Headers come within five seconds, or the connection counts as lost. */
-  private async within(path: string, init: RequestInit, outer?: AbortSignal): Promise<Response> {
+  /** Headers come in time, or the connection counts as lost. */
+  private async within(path: string, init: RequestInit, request: Request = {}): Promise<Response> {
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), CONNECT_MS);
-    const ends = outer ? [outer, this.#ended.signal] : [this.#ended.signal];
+    const timer = setTimeout(() => late.abort(), request.patienceMs ?? CONNECT_MS);
+    const ends = request.signal ? [request.signal, this.#ended.signal] : [this.#ended.signal];
     const signal = AbortSignal.any([late.signal, ...ends]);
     try {
       return await fetch(this.base + path, { ...init, signal, credentials: "omit" });

@@ -35,6 +35,10 @@ export class Words {
     return filled(form, { count: new Intl.NumberFormat(this.locale).format(count), ...values });
   }
 
+  day(at: Date): string {
+    return new Intl.DateTimeFormat(this.locale, { dateStyle: "medium" }).format(at);
+  }
+
   time(at: Date): string {
     return new Intl.DateTimeFormat(this.locale, { hour: "numeric", minute: "2-digit" }).format(at);
   }

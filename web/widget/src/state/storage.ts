@@ -43,6 +43,13 @@ export class Storage {
     write(sessionStorage, `${this.#name}open`, open ? "yes" : null);
   }
 
+  /** One visit: as long as this tab is open. */
+  get session(): string {
+    const known = read(sessionStorage, `${this.#name}session`) ?? crypto.randomUUID();
+    write(sessionStorage, `${this.#name}session`, known);
+    return known;
+  }
+
   /** "Not now", for as long as this tab is open. */
   get declined(): boolean {
     return read(sessionStorage, `${this.#name}declined`) === "yes";

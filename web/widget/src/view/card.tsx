@@ -65,9 +65,9 @@ function tone(status: string): string {
 
 function Content({ card, isPending }: { card: CardContent; isPending: boolean }) {
   const { words } = useApp();
-  const undo = card.undo
-    ? words.value.say("canUndo", { how: card.undo })
-    : words.value.say("cannotUndo");
+  const never = words.value.say("cannotUndo");
+  const undo = card.undo ? words.value.say("canUndo", { how: card.undo }) : never;
+  const notes = card.notes.filter((note) => note !== never);
   return (
     <>
       {card.who && <p dir="auto">{card.who}</p>}
@@ -80,7 +80,7 @@ function Content({ card, isPending }: { card: CardContent; isPending: boolean })
           ))}
         </ol>
       )}
-      {isPending && card.notes.map((note) => <p class="note" dir="auto">{note}</p>)}
+      {isPending && notes.map((note) => <p class="note" dir="auto">{note}</p>)}
       {isPending && <p class={card.undo ? "undo" : "undo never"}>{undo}</p>}
     </>
   );

@@ -1,5 +1,6 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
+import type { App } from "../app";
 import { useApp } from "../app";
 import type { Problem } from "../client/problem";
 import { LOST } from "../client/problem";
@@ -14,39 +15,46 @@ const NEAR_PX = 120;
 export function Log() {
   const app = useApp();
   const messages = app.talk.messages.value;
-  const place = usePinned(messages);
+  const place = usePinned(app);
   const last = messages.filter((message) => message.role !== "card").at(-1);
   return (
     <div class="scroll" ref={place} tabIndex={-1}>
-      <Steps />
-      {messages.length === 0 && <Welcome />}
-      <div role="log" aria-live="off" aria-label={app.words.value.say("conversation")}>
-        {messages.map((message) => (
-          <MessageView key={message.id} message={message} isLast={message === last} />
-        ))}
+      <div class="content">
+        <Steps />
+        {messages.length === 0 && <Welcome />}
+        <div role="log" aria-live="off" aria-label={app.words.value.say("conversation")}>
+          {messages.map((message) => (
+            <MessageView key={message.id} message={message} isLast={message === last} />
+          ))}
+        </div>
+        <Failed />
+        <Spoken />
       </div>
-      <Failed />
-      <Spoken />
     </div>
   );
 }
 
-/** Stays at the end, as long as whoever reads is there. */
-function usePinned(changes: unknown) {
+/** Stays at the end, whatever grows, as long as whoever reads is there. */
+function usePinned(app: App) {
   const place = useRef<HTMLDivElement>(null);
-  const isPinned = useRef(true);
   useEffect(() => {
     const node = place.current;
+    const content = node?.firstElementChild;
+    if (!node || !content) return;
+    let isPinned = true;
     const look = () => {
-      if (node) isPinned.current = node.scrollHeight - node.scrollTop - node.clientHeight < NEAR_PX;
+      isPinned = node.scrollHeight - node.scrollTop - node.clientHeight < NEAR_PX;
     };
-    node?.addEventListener("scroll", look, { passive: true });
-    return () => node?.removeEventListener("scroll", look);
+    const grown = new ResizeObserver(() => {
+      if (isPinned && app.talk.messages.peek().length > 0) node.scrollTop = node.scrollHeight;
+    });
+    grown.observe(content);
+    node.addEventListener("scroll", look, { passive: true });
+    return () => {
+      grown.disconnect();
+      node.removeEventListener("scroll", look);
+    };
   }, []);
-  useLayoutEffect(() => {
-    const node = place.current;
-    if (node && isPinned.current) node.scrollTop = node.scrollHeight;
-  }, [changes]);
   return place;
 }
 

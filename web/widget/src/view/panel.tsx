@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 
-import type { App } from "../app";
+import type { App, View } from "../app";
 import { AppContext, useApp } from "../app";
 import type { Citation } from "../state/types";
 import { Composer } from "./composer";
@@ -11,6 +11,11 @@ import { Log } from "./log";
 const Source = later(
   () => import("./source").then((part) => part.Source),
   ({ citation }: { citation: Citation }) => citation.title,
+);
+
+const Privacy = later(
+  () => import("./privacy").then((part) => part.Privacy),
+  () => "",
 );
 
 export function Widget({ app, hideLauncher }: { app: App; hideLauncher: boolean }) {
@@ -70,6 +75,16 @@ function Panel() {
           <h2 id="title">{words.value.say("title")}</h2>
           <p>{words.value.say("disclosure")}</p>
         </div>
+        {app.client.signedIn && (
+          <button
+            type="button"
+            class="plain icon"
+            aria-label={words.value.say("privacy")}
+            onClick={() => (app.view.value = { name: "privacy" })}
+          >
+            <Icon name="privacy" />
+          </button>
+        )}
         <button type="button" class="plain icon" aria-label={words.value.say("fresh")} onClick={() => app.busy.value || app.begin()}>
           <Icon name="fresh" />
         </button>
@@ -77,8 +92,23 @@ function Panel() {
           <Icon name="close" />
         </button>
       </header>
-      {view.name === "source" ? <Source citation={view.citation} /> : <Log />}
-      {view.name === "talk" && <Composer />}
+      <Body view={view} />
     </div>
   );
+}
+
+function Body({ view }: { view: View }) {
+  switch (view.name) {
+    case "source":
+      return <Source citation={view.citation} />;
+    case "privacy":
+      return <Privacy />;
+    default:
+      return (
+        <>
+          <Log />
+          <Composer />
+        </>
+      );
+  }
 }

@@ -65,7 +65,34 @@ function Shown({ standing }: { standing: Standing }) {
           ))}
         </ul>
       )}
+      <Asked />
     </section>
+  );
+}
+
+/** The one question that would help most, where there is one. */
+function Asked() {
+  const { steps, words } = useApp();
+  const question = steps.question.value;
+  if (question === null) return null;
+  return (
+    <fieldset>
+      <legend dir="auto">{question.asks}</legend>
+      <p>{words.value.say("questionWhy", { why: question.why })}</p>
+      <div class="choices">
+        {question.choices.map(({ value, label }) => (
+          <button type="button" key={value} dir="auto" onClick={() => void steps.reply(question, value)}>
+            {label}
+          </button>
+        ))}
+        <button type="button" class="plain" onClick={() => void steps.reply(question, null)}>
+          {words.value.say("questionSkip")}
+        </button>
+        <button type="button" class="plain" onClick={() => void steps.reply(question, null, true)}>
+          {words.value.say("never")}
+        </button>
+      </div>
+    </fieldset>
   );
 }
 
