@@ -4,6 +4,8 @@ import { useContext } from "preact/hooks";
 
 import { Client } from "./client/client";
 import type { Problem } from "./client/problem";
+import type { Props } from "./events/sender";
+import type { Watching } from "./events/watching";
 import type { Words } from "./i18n/words";
 import { ENGLISH, wordsFor } from "./i18n/words";
 import type { Options, Theme, WidgetEvent } from "./options";
@@ -37,6 +39,7 @@ export class App {
   readonly suggestions = signal<readonly string[]>([]);
   readonly busy = computed(() => this.talk.running.value);
   readonly #storage: Storage;
+  #watching: Promise<Watching> | null = null;
   readonly #ended = new AbortController();
 
   constructor(
@@ -54,6 +57,7 @@ export class App {
     this.privacy = new Privacy(this.client);
     this.update(options);
     this.listen();
+    effect(() => this.follow(this.steps.standing.value !== null));
     effect(() => this.failed(this.talk.failure.value?.problem ?? this.deeds.failure.value));
   }
 
@@ -102,10 +106,26 @@ export class App {
 
   /** `logout`: nothing of the person stays in this browser. */
   async close(logout: boolean): Promise<void> {
+    this.follow(false);
     this.#ended.abort();
     this.talk.stop();
     if (logout) forget();
     await this.client.close();
+  }
+
+  /** An event of the host's own; nothing where the person does not allow it. */
+  track(event: string, properties: Props = {}): void {
+    void this.#watching?.then((watching) => watching.track(event, properties));
+  }
+
+  /** While they allow it, and from the moment on. */
+  private follow(allowed: boolean): void {
+    const watching = this.#watching;
+    if (allowed === (watching !== null) || this.#ended.signal.aborted) return;
+    void watching?.then((one) => one.stop());
+    this.#watching = allowed
+      ? import("./events/watching").then((part) => new part.Watching(this.client, this.#storage))
+      : null;
   }
 
   private listen(): void {

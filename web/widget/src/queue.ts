@@ -1,6 +1,7 @@
 import "./define";
 
 import type { EmbarkCopilot } from "./element";
+import type { Props } from "./events/sender";
 import type { Listener, Options, WidgetEvent } from "./options";
 
 export interface Base {
@@ -48,6 +49,8 @@ class Commands {
       case "open":
         app?.show(true);
         return typeof first === "string" ? app?.ask(first) : undefined;
+      case "track":
+        return app?.track(String(first), (second ?? {}) as Props);
       case "showChecklist":
         return app?.show(true);
       case "setLocale":

@@ -13,6 +13,7 @@ export interface Request {
   signal?: AbortSignal;
   headers?: Record<string, string>;
   patienceMs?: number; // until headers come
+  keepalive?: boolean; // it goes on when the page goes
 }
 
 /**
@@ -66,7 +67,7 @@ export class Client {
     const credential = await this.credential();
     const headers: Record<string, string> = { accept: request.accept ?? JSON_TYPE, ...request.headers };
     if (credential !== null) headers.authorization = `Bearer ${credential}`;
-    const init: RequestInit = { method: request.method ?? "GET", headers };
+    const init: RequestInit = { method: request.method ?? "GET", headers, keepalive: request.keepalive ?? false };
     if (request.body !== undefined) {
       headers["content-type"] = JSON_TYPE;
       headers["idempotency-key"] ??= crypto.randomUUID();

@@ -1,6 +1,9 @@
+import type card from "./en.card.json";
 import en from "./en.json";
+import type privacy from "./en.privacy.json";
+import type source from "./en.source.json";
 
-type Catalogue = typeof en;
+type Catalogue = typeof en & typeof card & typeof privacy & typeof source;
 export type Key = { [K in keyof Catalogue]: Catalogue[K] extends string ? K : never }[keyof Catalogue];
 export type PluralKey = Exclude<keyof Catalogue, Key>;
 type Forms = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
@@ -44,7 +47,13 @@ export class Words {
   }
 }
 
-export const ENGLISH = new Words("en", en);
+const english: Partial<Catalogue> = { ...en };
+export const ENGLISH = new Words("en", english as Catalogue);
+
+/** English texts of a part that came later; other languages come whole. */
+export function teach(texts: Partial<Catalogue>): void {
+  Object.assign(english, texts);
+}
 
 /** The texts of the best language that there is for a locale; English where there is none. */
 export async function wordsFor(locale: string): Promise<Words> {

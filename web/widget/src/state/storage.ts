@@ -35,6 +35,15 @@ export class Storage {
     write(sessionStorage, `${this.#name}outbox`, asked === null ? null : JSON.stringify(asked));
   }
 
+  /** Product events that nobody has acknowledged. */
+  get events(): string | null {
+    return read(sessionStorage, `${this.#name}events`);
+  }
+
+  set events(text: string | null) {
+    write(sessionStorage, `${this.#name}events`, text);
+  }
+
   get isOpen(): boolean {
     return read(sessionStorage, `${this.#name}open`) === "yes";
   }

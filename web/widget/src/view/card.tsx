@@ -1,10 +1,14 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { useApp } from "../app";
+import texts from "../i18n/en.card.json";
 import type { Key } from "../i18n/words";
+import { teach } from "../i18n/words";
 import type { Open, Word } from "../state/deeds";
 import type { CardContent, Field, Message, Progress, Result } from "../state/types";
 import { EditForm } from "./edit";
+
+teach(texts);
 
 const STATUS = {
   pending: "statusPending",

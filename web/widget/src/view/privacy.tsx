@@ -1,9 +1,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { useApp } from "../app";
+import texts from "../i18n/en.privacy.json";
 import type { Key } from "../i18n/words";
+import { teach } from "../i18n/words";
 import type { Fact } from "../state/privacy";
 import { Icon } from "./icons";
+
+teach(texts);
 
 const PURPOSES = {
   support: "purposeSupport",

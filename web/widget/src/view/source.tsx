@@ -2,10 +2,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { useApp } from "../app";
 import { Problem } from "../client/problem";
+import texts from "../i18n/en.source.json";
+import { teach } from "../i18n/words";
 import type { Citation } from "../state/types";
 import { Icon } from "./icons";
 import { Markdown } from "./markdown";
 import { mark } from "./marking";
+
+teach(texts);
 
 interface Passage {
   text: string;
