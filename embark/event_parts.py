@@ -7,6 +7,7 @@ contracts, consents ────────────────────
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,8 +133,16 @@ def aging_events(
     )
 
 
+def set_aside() -> None:
+    """What the process holds from its start is looked through for garbage now and never again: a
+    whole collection over it stops everything for a tenth of a second and more."""
+    gc.collect()
+    gc.freeze()
+
+
 async def keep_events(settings: Settings, database: Database) -> None:
     """Beside a server, until cancelled: months ahead of time, ids out of their window."""
+    set_aside()
     keeping = SqlEventKeeping(database, mac_of(settings))
     while True:
         try:

@@ -18,13 +18,14 @@ from onboarding.features.types import Feature, Score
 from onboarding.types import Event, FeatureValue, Snapshot
 
 EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_TICK: Final = timedelta(microseconds=1)
 States = dict[str, Any]
 """By the id of their track."""
 
 
 def micros(at: datetime) -> int:
     """Microseconds since 1970."""
-    return (at - EPOCH) // timedelta(microseconds=1)
+    return (at - EPOCH) // _TICK
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Appends of many callers -> one transaction: they wait for company and share one write."""
+"""Appends of many callers -> one transaction: those that come soon after a write wait for company
+and share the next."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ class Grouped:
     """How appends are put together (onboarding reference, 2: 20 ms or 500 events)."""
 
     linger_s: float = 0.02
-    """How long an append waits for others."""
+    """From the beginning of a transaction to that of the next: who comes after a pause waits for
+    nobody."""
     batch: int = 500
     """Events at which nobody waits any longer, and of one transaction where there are more."""
     capacity: int = 20_000
@@ -42,6 +44,7 @@ class GroupCommit:
         self._count = 0
         self._full = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._next = 0.0
 
     async def append(self, tenant: str, additions: Sequence[Addition]) -> tuple[Appended, ...]:
         """Raises StoreUnavailableError, also where too many wait already."""
@@ -58,13 +61,15 @@ class GroupCommit:
 
     async def _run(self) -> None:
         """Until nothing waits."""
+        loop = asyncio.get_running_loop()
         while self._waiting:
             if not self._full.is_set():
                 try:
-                    async with asyncio.timeout(self._pace.linger_s):
+                    async with asyncio.timeout_at(self._next):
                         await self._full.wait()
                 except TimeoutError:
                     pass
+            self._next = loop.time() + self._pace.linger_s
             units = self._taken()
             await self._written(units)
 

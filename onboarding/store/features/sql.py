@@ -24,7 +24,8 @@ from onboarding.store.features.tables import feature_position, feature_state
 T = TypeVar("T")
 _UPGRADE_LOCK: Final = 0x66656174
 CACHED: Final = 20_000
-"""Subjects whose states this process holds; an active one takes about 3 KB."""
+"""Subjects whose states this process holds; an active one takes about 3 KB. They are held as they
+are written: as objects they would be a million that every full collection of garbage stops for."""
 
 
 def upgrade(engine: Engine) -> None:
@@ -52,7 +53,7 @@ class SqlFeatures:
         self._transactions = Transactions(engine)
         self._statements = statements_of(engine)
         self._rebuilt = _Rebuilt(engine)
-        self._cache: OrderedDict[tuple[str, str, str], Memory] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str, str], StateRow] = OrderedDict()
         self._marks: dict[tuple[str, str], Mark] = {}
 
     async def apply(self, tenant: str, features: FeatureSet, read: Sequence[Numbered]) -> None:
@@ -66,9 +67,11 @@ class SqlFeatures:
             self._check(tenant, spec, mark)
             held = self._held(connection, tenant, spec, subjects_in(new))
             grow(features, new, held.__getitem__)
-            self._keep(connection, tenant, spec, held, new[-1].event.received_at)
+            rows = [_row(subject, memory) for subject, memory in held.items()]
+            day = _day(new[-1].event.received_at)
+            self._statements.keep(connection, tenant, spec, rows, day)
             self._statements.move(connection, tenant, spec, new[-1].number)
-            self._remember(tenant, spec, held)
+            self._remember(tenant, spec, rows)
             return Mark(new[-1].number, mark.changes)
 
         try:
@@ -168,45 +171,38 @@ class SqlFeatures:
     def _held(
         self, connection: Connection, tenant: str, spec: str, subjects: Sequence[str]
     ) -> dict[str, Memory]:
-        held = {
-            s: self._cache[tenant, spec, s] for s in subjects if (tenant, spec, s) in self._cache
-        }
-        missing = [each for each in subjects if each not in held]
+        rows = {s: self._cache[key] for s in subjects if (key := (tenant, spec, s)) in self._cache}
+        missing = [each for each in subjects if each not in rows]
         stored = self._read(connection, tenant, spec, missing)
-        return held | {each: stored.get(each) or Memory() for each in missing}
-
-    def _keep(
-        self,
-        connection: Connection,
-        tenant: str,
-        spec: str,
-        held: dict[str, Memory],
-        now: datetime,
-    ) -> None:
-        """The day of the newest event will do for retention; a finer time would touch an index each
-        time."""
-        day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        rows = [
-            StateRow(subject, orjson.dumps(memory.states), micros(memory.pruned))
-            for subject, memory in held.items()
-        ]
-        self._statements.keep(connection, tenant, spec, rows, micros(day))
+        known = {subject: _memory(row) for subject, row in rows.items()} | stored
+        return {each: known.get(each) or Memory() for each in subjects}
 
     def _read(
         self, connection: Connection, tenant: str, spec: str, subjects: Sequence[str]
     ) -> dict[str, Memory]:
         rows = self._statements.read(connection, tenant, spec, subjects) if subjects else ()
-        return {
-            row.subject: Memory(orjson.loads(row.state), moment_of(row.pruned_at)) for row in rows
-        }
+        return {row.subject: _memory(row) for row in rows}
 
-    def _remember(self, tenant: str, spec: str, held: dict[str, Memory]) -> None:
-        for subject, memory in held.items():
-            key = (tenant, spec, subject)
-            self._cache[key] = memory
+    def _remember(self, tenant: str, spec: str, rows: Sequence[StateRow]) -> None:
+        for row in rows:
+            key = (tenant, spec, row.subject)
+            self._cache[key] = row
             self._cache.move_to_end(key)
         while len(self._cache) > CACHED:
             self._cache.popitem(last=False)
+
+
+def _row(subject: str, memory: Memory) -> StateRow:
+    return StateRow(subject, orjson.dumps(memory.states), micros(memory.pruned))
+
+
+def _memory(row: StateRow) -> Memory:
+    return Memory(orjson.loads(row.state), moment_of(row.pruned_at))
+
+
+def _day(at: datetime) -> int:
+    """Will do for retention; a finer time would touch an index at every event."""
+    return micros(at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
 
 
 def _changed(connection: Connection, tenant: str) -> None:

@@ -1,6 +1,6 @@
-"""A node in a process of its own, to be killed: events over HTTP into SQLite, features beside.
+"""A node in a process of its own, to be killed: events over HTTP into a database, features beside.
 
-python -m tests.e2e.events.node FOLDER PORT
+python -m tests.e2e.events.node PORT URL [SCHEMA]
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -34,24 +33,23 @@ WRITE_KEY = "write-key-0123456789"
 USERS = ("ana", "bo", "cy")
 
 
-async def main(folder: Path, port: int) -> None:
+async def main(port: int, url: str, schema: str | None = None) -> None:
     consents = MemoryConsents(KEY)
     for user in USERS:
         said = Statement(
             "t", user, Purpose.PRODUCT_ANALYTICS, True, "c-1", Channel.HOST, now(), user
         )
         await consents.record(said)
-    engine = open_engine(f"sqlite:///{folder}/onboarding.sqlite")
-    beside = open_engine(f"sqlite:///{folder}/features.sqlite")
+    engine = open_engine(url, schema)
     upgrade(engine, now())
-    sql.upgrade(beside)
+    sql.upgrade(engine)
     log = SqlEventLog(engine, mac, Grouped(linger_s=0.002))
     parts = IntakeParts(harbor(), log, SqlQuarantine(engine), consents, OpenSeal())
     desk = EventDesk("t", Intake(parts), WriteKeys([WRITE_KEY]), now)
     app = FastAPI()
     app.include_router(events.router(desk))
     errors.install(app)
-    updating = FeatureUpdater(log, SqlFeatures(beside), features(), "t")
+    updating = FeatureUpdater(log, SqlFeatures(engine), features(), "t")
     task = asyncio.create_task(updating.run())
     config = uvicorn.Config(app, port=port, log_level="error", access_log=False)
     await uvicorn.Server(config).serve()
@@ -63,4 +61,4 @@ def now() -> datetime:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(int(sys.argv[1]), *sys.argv[2:]))

@@ -9,12 +9,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -29,10 +30,28 @@ from onboarding.types import Person
 from tests.contracts.events import mac
 from tests.e2e.events.node import USERS, WRITE_KEY
 from tests.onboarding.features.streams import differences, features
+from tests.postgres import own_schema
 from tools.store.engine import open_engine
 
-KILLS = int(os.environ.get("EMBARK_EVENT_KILLS", "2"))
+KILLS = int(os.environ.get("EMBARK_EVENT_KILLS", "1"))
+"""Of each database."""
 LONGEST_S = 60.0
+
+
+class Place(NamedTuple):
+    """Where the node keeps its events."""
+
+    url: str
+    schema: str | None = None
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    if request.param == "sqlite":
+        yield Place(f"sqlite:///{tmp_path}/onboarding.sqlite")
+        return
+    with own_schema() as own:
+        yield Place(own.url, own.schema)
 
 
 @dataclass(slots=True)
@@ -83,8 +102,9 @@ class Sender:
         }
 
 
-def started(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.e2e.events.node", str(folder), str(port)]
+def started(place: Place, port: int) -> subprocess.Popen[bytes]:
+    given = [each for each in place if each is not None]
+    command = [sys.executable, "-m", "tests.e2e.events.node", str(port), *given]
     node = subprocess.Popen(command)
     ends = time.monotonic() + LONGEST_S
     while time.monotonic() < ends:
@@ -97,12 +117,12 @@ def started(folder: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.alone
-async def test_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+async def test_kills_lose_nothing_and_double_nothing(place: Place) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     rng = Random(3)
-    node = await asyncio.to_thread(started, tmp_path, port)
+    node = await asyncio.to_thread(started, place, port)
     sender = Sender(f"http://127.0.0.1:{port}")
     sending = asyncio.create_task(sender.run())
     try:
@@ -113,20 +133,19 @@ async def test_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
             await asyncio.sleep(rng.random() * 0.6)
             node.kill()
             node.wait()
-            node = await asyncio.to_thread(started, tmp_path, port)
+            node = await asyncio.to_thread(started, place, port)
         sender.stopped = True
         await asyncio.wait_for(sending, LONGEST_S)
     finally:
         node.kill()
         node.wait()
-    await _checked(tmp_path, sender)
+    await _checked(place, sender)
 
 
-async def _checked(folder: Path, sender: Sender) -> None:
-    engine = open_engine(f"sqlite:///{folder}/onboarding.sqlite")
-    beside = open_engine(f"sqlite:///{folder}/features.sqlite")
+async def _checked(place: Place, sender: Sender) -> None:
+    engine = open_engine(*place)
     try:
-        log, store = SqlEventLog(engine, mac), SqlFeatures(beside)
+        log, store = SqlEventLog(engine, mac), SqlFeatures(engine)
         ids = [e.message_id for _, e in await log.read("t", "check", 0, limit=1_000_000)]
         assert len(ids) == len(set(ids)), "none is there twice"
         assert sender.acked <= set(ids), "none that was acknowledged is lost"
@@ -142,4 +161,3 @@ async def _checked(folder: Path, sender: Sender) -> None:
         assert sum(float(each.values["n_any_1d"]) for each in told) == len(ids)
     finally:
         engine.dispose()
-        beside.dispose()
