@@ -10,25 +10,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import structlog
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from api.errors import InputError, NotHereError, Problem, ProblemError
+from api.errors import InputError, NotHereError
 from api.identity import SignedIn
 from api.openapi import problem
 from api.schemas import Wire
+from api.signed import HookBody, Named, documented, once, verified_id
 from onboarding.interventions import Channel, Choice, Silence, Wish
 from onboarding.store.interventions import InboxItem, MessageDoor, News, Touch
 from onboarding.types import Person
 from tools.types import Actor
-from tools.webhooks import Secrets, SeenMessages, WebhookError, verified
-from tools.webhooks.signing import ID, SIGNATURE, TIMESTAMP
+from tools.webhooks import Secrets, SeenMessages
 
-_log = structlog.get_logger(__name__)
 SENDER = "deliveries"
 MOST_SAID = 50
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/#+-]{0,199}$")]
@@ -53,14 +51,20 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """How providers tell what became of messages: what they sign with, and what came before."""
+
+    secrets: Secrets
+    seen: SeenMessages
+
+
+@dataclass(frozen=True, slots=True)
 class Messages:
-    """`secrets` are those of the providers that tell what became of messages; without them nothing
-    that they tell is believed."""
+    """Without `heard` nothing is believed that providers tell."""
 
     door: MessageDoor
     clock: Callable[[], datetime]
-    secrets: Secrets | None = None
-    seen: SeenMessages | None = None
+    heard: Heard | None = None
 
 
 class ItemBody(Wire):
@@ -144,24 +148,6 @@ class _Told(BaseModel):
 
     type: Annotated[str, Field(min_length=1, max_length=200)]
     data: dict[str, Any]
-
-
-class HookBody(Wire):
-    """`repeated`: it came before. `ignored`: nothing that concerns us."""
-
-    status: Literal["accepted", "repeated", "ignored"]
-
-
-DOCUMENTED: dict[str, Any] = {
-    "parameters": [
-        {"name": name, "required": True, "in": "header", "schema": {"type": "string"}}
-        for name in (ID, TIMESTAMP, SIGNATURE)
-    ],
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": _Told.model_json_schema()}},
-    },
-}
 
 
 def router(messages: Messages | None) -> APIRouter:
@@ -255,39 +241,22 @@ def _add_news(routes: APIRouter, messages: Messages | None) -> None:
     @routes.post(
         "/webhooks/deliveries",
         summary="What became of messages, by Standard Webhooks",
-        openapi_extra=DOCUMENTED,
+        openapi_extra=documented(_Told),
         responses={401: problem("Not signed with a provider's secret"), **RESPONSES},
     )
     async def news(request: Request) -> HookBody:
         there = _there(messages)
-        body = await request.body()
-        message_id = _verified(there, request, body)
+        if there.heard is None:
+            raise NotHereError("webhooks_off", "no secret of a provider is set here")
+        body, now = await request.body(), there.clock()
+        message_id = verified_id(there.heard.secrets, request, body, now)
         told = _parsed(_Told, body)
-        tenant = request.app.state.context.tenant
-        if there.seen is not None and not await there.seen.take(
-            tenant, SENDER, message_id, there.clock()
-        ):
-            return HookBody(status="repeated")
-        try:
+        message = Named(request.app.state.context.tenant, SENDER, message_id)
+        async with once(there.heard.seen, message, now) as first:
+            if not first:
+                return HookBody(status="repeated")
             known = await _done(there.door, told)
-        except BaseException:  # it is not done, and must be able to come again
-            if there.seen is not None:
-                await there.seen.give_back(tenant, SENDER, message_id)
-            raise
         return HookBody(status="accepted" if known else "ignored")
-
-
-def _verified(there: Messages, request: Request, body: bytes) -> str:
-    if there.secrets is None:
-        raise NotHereError("webhooks_off", "no secret of a provider is set here")
-    lists = {name: request.headers.getlist(name) for name in (ID, TIMESTAMP, SIGNATURE)}
-    headers = {name: found[0] for name, found in lists.items() if len(found) == 1}
-    try:
-        return verified(there.secrets, headers, body, there.clock())
-    except WebhookError as error:
-        _log.warning("webhook.refused", reason=error.reason)
-        told = "this message is not believed: check secret, clock and raw body"
-        raise ProblemError(Problem(401, "webhook_refused", told)) from error
 
 
 async def _done(door: MessageDoor, told: _Told) -> bool:

@@ -6,9 +6,8 @@ The body is read raw and believed only once its signature is good; each message 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import structlog
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,14 +15,11 @@ from api.context import Context
 from api.errors import InputError, NotHereError, Problem, ProblemError
 from api.hooks import Deed, HostHooks
 from api.openapi import problem
-from api.schemas import Wire
+from api.signed import HookBody, Named, documented, once, verified_id
 from guardrails.retention import UnderHoldError
-from tools.webhooks import WebhookError, verified
-from tools.webhooks.signing import ID, SIGNATURE, TIMESTAMP
 
 SENDER = "host"
 _Id = Annotated[str, Field(min_length=1, max_length=200)]
-_log = structlog.get_logger(__name__)
 
 
 class OfSubject(BaseModel):
@@ -51,22 +47,6 @@ class Told(BaseModel):
     data: dict[str, Any]
 
 
-class HookBody(Wire):
-    """`repeated`: it came before and was acted on then. `ignored`: nothing that concerns us."""
-
-    status: Literal["accepted", "repeated", "ignored"]
-
-
-_HEADER = {"required": True, "in": "header", "schema": {"type": "string"}}
-DOCUMENTED: dict[str, Any] = {
-    "parameters": [{"name": name, **_HEADER} for name in (ID, TIMESTAMP, SIGNATURE)],
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": Told.model_json_schema()}},
-    },
-}
-
-
 def router(context: Context) -> APIRouter:
     """`/v1/webhooks/host`."""
     routes = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
@@ -74,7 +54,7 @@ def router(context: Context) -> APIRouter:
     @routes.post(
         "/host",
         summary="What the host's backend tells us, by Standard Webhooks",
-        openapi_extra=DOCUMENTED,
+        openapi_extra=documented(Told),
         responses={
             401: problem("Not signed with our secret, or not within five minutes"),
             404: problem("No secret of the host's webhooks is configured"),
@@ -89,24 +69,14 @@ def router(context: Context) -> APIRouter:
         if hooks is None:
             raise NotHereError("webhooks_off", "no secret of the host's webhooks is set here")
         body = await request.body()
-        message_id = _verified(hooks, request, body)
+        message_id = verified_id(hooks.secrets, request, body, hooks.clock())
         deed, about = _deed(hooks, body)
         if deed is None:
             return HookBody(status="ignored")
-        return await _once(hooks, context.tenant, message_id, lambda: deed(about))
+        message = Named(context.tenant, SENDER, message_id)
+        return await _once(hooks, message, lambda: deed(about))
 
     return routes
-
-
-def _verified(hooks: HostHooks, request: Request, body: bytes) -> str:
-    lists = {name: request.headers.getlist(name) for name in (ID, TIMESTAMP, SIGNATURE)}
-    headers = {name: found[0] for name, found in lists.items() if len(found) == 1}
-    try:
-        return verified(hooks.secrets, headers, body, hooks.clock())
-    except WebhookError as error:
-        _log.warning("webhook.refused", reason=error.reason)
-        told = "this message is not believed: check secret, clock and raw body"
-        raise ProblemError(Problem(401, "webhook_refused", told)) from error
 
 
 def _deed(hooks: HostHooks, body: bytes) -> tuple[Deed | None, str]:
@@ -126,18 +96,13 @@ def _deed(hooks: HostHooks, body: bytes) -> tuple[Deed | None, str]:
         raise InputError(f"/{where}", "the message does not fit its type") from error
 
 
-async def _once(
-    hooks: HostHooks, tenant: str, message_id: str, work: Callable[[], Awaitable[None]]
-) -> HookBody:
-    if not await hooks.seen.take(tenant, SENDER, message_id, hooks.clock()):
-        return HookBody(status="repeated")
+async def _once(hooks: HostHooks, message: Named, work: Callable[[], Awaitable[None]]) -> HookBody:
     try:
-        await work()
+        async with once(hooks.seen, message, hooks.clock()) as first:
+            if not first:
+                return HookBody(status="repeated")
+            await work()
     except UnderHoldError as failure:
-        await hooks.seen.give_back(tenant, SENDER, message_id)
         detail = "what is kept of this person has to be kept for now: a legal hold stands"
         raise ProblemError(Problem(409, "legal_hold", detail)) from failure
-    except BaseException:  # whatever it was: it is not done, and must be able to come again
-        await hooks.seen.give_back(tenant, SENDER, message_id)
-        raise
     return HookBody(status="accepted")

@@ -16,6 +16,9 @@ from pathlib import Path
 from random import SystemRandom
 from urllib.parse import urlsplit
 
+from sqlalchemy import Engine
+
+from api.interventions import Heard
 from embark.keys import master_key
 from embark.layers import ConfigurationError
 from embark.onboarding_database import open_database
@@ -67,7 +70,7 @@ from onboarding.store.interventions.worker import ignored
 from onboarding.types import Person
 from tools.breaker import Breaker, BreakerPolicy
 from tools.http import Outbound, OutboundError, Outgoing, Pin, Reach, anywhere
-from tools.webhooks import Secrets, signed
+from tools.webhooks import Secrets, SeenMessages, prepare, signed
 
 SIGNALS = DETECTORS.parent / "signals.yaml"
 _KEY = b"embark: links and addresses of messages"
@@ -199,6 +202,15 @@ def make_door(
             settings.tenant, store, templates, links, channels.contacts, key, now, chosen.base_url
         )
     )
+
+
+def heard_by(settings: Settings, database: Engine) -> Heard | None:
+    """From the section `onboarding.news`; its table is made. Raises ConfigurationError."""
+    given = settings.onboarding.news
+    if given is None:
+        return None
+    prepare(database)
+    return Heard(secrets_of(given, "onboarding.news"), SeenMessages(database))
 
 
 async def open_interventions(

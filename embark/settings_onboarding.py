@@ -54,6 +54,10 @@ class MessageHookSettings(WithSecrets):
     region: Region | None = None
 
 
+class NewsSettings(WithSecrets):
+    """What providers sign with when they tell what became of messages."""
+
+
 class ContactSettings(WithKey):
     """The host's directory of addresses: GET URL/{user}, asked each time, never stored."""
 
@@ -87,5 +91,6 @@ class OnboardingSettings(Section):
     mail: MailSettings | None = None
     sms: SmsSettings | None = None
     webhook: MessageHookSettings | None = None
+    news: NewsSettings | None = None
     contacts: ContactSettings | None = None
     """Without a directory nobody has an address: only the inbox of the app is used."""

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.interventions import Messages
+from api.interventions import Heard, Messages
 from onboarding.interventions import Channel, Klass, Message, Reason, Standing, State
 from onboarding.interventions.channel import Contact, Sent
 from onboarding.interventions.links import Links, address_mac
@@ -79,7 +79,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
     def messages(clock: Clock) -> Messages:
         parts = DoorParts(TENANT, store, Templates.load(), links, contacts, KEY, clock)
-        return Messages(MessageDoor(parts), clock, SECRETS, SeenMessages(engine))
+        return Messages(MessageDoor(parts), clock, Heard(SECRETS, SeenMessages(engine)))
 
     async with kept(tmp_path, messages) as house:
         yield Rig(house, store, links)
