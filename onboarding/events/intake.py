@@ -55,8 +55,6 @@ class _Draft:
     result: Result
     addition: Addition | None = None
     broken: Quarantined | None = None
-    warnings: tuple[Warned, ...] = ()
-    dropped: tuple[str, ...] = ()
 
 
 class Intake:
@@ -160,7 +158,7 @@ class Intake:
             kept.purposes,
         )
         result = Result(envelope.message_id, Status.STORED, (), dropped, warnings)
-        return _Draft(raw, result, _addition(event), None, warnings, dropped)
+        return _Draft(raw, result, _addition(event))
 
     def _contract(self, envelope: Envelope) -> Contract | Reason:
         contract = self._parts.catalogue.contract(envelope.name, envelope.version)
@@ -268,14 +266,13 @@ def _addition(event: Event) -> Addition:
 
 
 def _result(draft: _Draft, done: Appended) -> Result:
-    message_id = draft.result.message_id
     if done.duplicate:
-        return Result(message_id, Status.DUPLICATE)
+        return Result(draft.result.message_id, Status.DUPLICATE)
     if done.erased:
-        return _withheld(message_id, Code.ERASED)
-    warnings = draft.warnings
+        return _withheld(draft.result.message_id, Code.ERASED)
+    told = draft.result
     if done.merge_refused:
-        warnings = (*warnings, Warned.MERGE_REFUSED)
+        told = replace(told, warnings=(*told.warnings, Warned.MERGE_REFUSED))
     if done.switched:
-        warnings = (*warnings, Warned.ACCOUNT_SWITCHED)
-    return Result(message_id, Status.STORED, (), draft.dropped, warnings)
+        told = replace(told, warnings=(*told.warnings, Warned.ACCOUNT_SWITCHED))
+    return told

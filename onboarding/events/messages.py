@@ -78,7 +78,7 @@ def envelope_of(raw: Any, received_at: datetime, sent_at: datetime | None) -> En
     if kind is None:
         raise RefusedError(message_id, Reason(Code.MALFORMED, "type"))
     context = _mapping(raw.get("context"))
-    user, anonymous = (_id(raw.get(key), warnings) for key in ("userId", "anonymousId"))
+    user, anonymous = _id(raw.get("userId"), warnings), _id(raw.get("anonymousId"), warnings)
     group = raw.get("groupId") if kind is EventKind.GROUP else context.get("groupId")
     account = _id(group, warnings)
     agent = context.get("userAgent")
@@ -114,11 +114,11 @@ def moment(value: Any) -> datetime | None:
 def _message_id(raw: Mapping[str, Any], warnings: list[Warned]) -> str:
     """A message without one gets the hash of what it says, so that sending it again is harmless."""
     given = raw.get("messageId")
-    if isinstance(given, str) and _REF.fullmatch(given):
-        if not _UUID.fullmatch(given):
-            warnings.append(Warned.BAD_UUID)
+    if isinstance(given, str) and _UUID.fullmatch(given):
         return given
     warnings.append(Warned.BAD_UUID)
+    if isinstance(given, str) and _REF.fullmatch(given):
+        return given
     said = {name: value for name, value in raw.items() if name != "sentAt"}
     canonical = orjson.dumps(said, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(canonical).hexdigest()[:32]
