@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+from typing_extensions import override
+
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>A product</title>
 <script src="/embed.js"></script>
@@ -63,6 +65,7 @@ class _Page(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body.encode())
 
+    @override
     def log_message(self, format: str, *args: object) -> None:
         """Nothing is printed."""
 
