@@ -76,7 +76,7 @@ class _Row:
 async def periods_in(parts: PeriodParts, now: datetime) -> Periods:
     """Those whose end is known by now. Raises StoreUnavailableError, ValueError without any."""
     lives = await _lives(parts)
-    rows = _thinned(_rows(parts.tenant, lives, now), parts.most, parts.seed)
+    rows = _rows(parts, lives, now)
     if not rows:
         raise ValueError("nobody who agrees to training was followed for two weeks")
     told = await _told(parts, rows)
@@ -110,19 +110,19 @@ def _add(life: _Life, event: Event, core: frozenset[str]) -> None:
         life.accounts.append((event.received_at, event.account))
 
 
-def _rows(tenant: str, lives: dict[str, _Life], now: datetime) -> list[_Row]:
-    return [
-        _Row(Person(tenant, user, life.account(period.at)), period.at, period.gone)
+def _rows(parts: PeriodParts, lives: dict[str, _Life], now: datetime) -> list[_Row]:
+    """All of them, or so many as are wanted: each with the same chance."""
+    found = [
+        (user, life, period)
         for user, life in lives.items()
         for period in periods_of(sorted(life.uses), now)
     ]
-
-
-def _thinned(rows: Sequence[_Row], most: int, seed: int) -> list[_Row]:
-    if len(rows) <= most:
-        return [*rows]
-    kept = np.random.default_rng(seed).random(len(rows)) < most / len(rows)
-    return [row for row, stays in zip(rows, kept, strict=True) if stays]
+    kept = np.random.default_rng(parts.seed).random(len(found)) < parts.most / max(len(found), 1)
+    return [
+        _Row(Person(parts.tenant, user, life.account(period.at)), period.at, period.gone)
+        for (user, life, period), stays in zip(found, kept, strict=True)
+        if stays
+    ]
 
 
 async def _told(parts: PeriodParts, rows: Sequence[_Row]) -> list[dict[str, FeatureValue]]:
