@@ -26,7 +26,9 @@ LAST_WAIT_S = 1.0
 @dataclass(frozen=True, slots=True)
 class NextStep:
     """A card, in the reader's language. `tool` does it, `opens` is a page of the product where it
-    is done by hand; `effort` is 1 to 5. `alternatives` are actions of another kind."""
+    is done by hand; `effort` is 1 to 5. `alternatives` are actions of another kind. `arguments` are
+    preselected for the tool and may be changed; those that are `personal` were read for this reader
+    alone and are kept nowhere. `evidence` are ids of the events behind `why`."""
 
     decision: str
     action: str
@@ -37,6 +39,9 @@ class NextStep:
     tool: str | None = None
     opens: str | None = None
     alternatives: tuple[str, ...] = ()
+    arguments: Mapping[str, JsonValue] = field(default_factory=dict)
+    personal: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +186,7 @@ def wire_checklist(standing: Standing) -> tuple[dict[str, Any], ...]:
 
 
 def wire_cards(standing: Standing) -> tuple[dict[str, Any], ...]:
-    """Of the public state, and of `embark.next_actions`."""
+    """Of the public state, and of `embark.next_actions`; it is kept, so that nobody is named."""
     return tuple(
         {
             "id": f"{card.decision}.{card.action}",
@@ -194,6 +199,7 @@ def wire_cards(standing: Standing) -> tuple[dict[str, Any], ...]:
             "tool": card.tool,
             "opens": card.opens,
             "alternatives": list(card.alternatives),
+            "arguments": dict(card.arguments),
             "canSnooze": True,
             "optOutKey": card.action,
         }

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
 
-from agent.guiding import Question
+from agent.guiding import NextStep, Question
 from agent.language import DEFAULT_LOCALE, language
 from api.advice import GuideDesk, Snooze, UnknownCardError
 from api.context import Context
@@ -57,7 +57,9 @@ class StepBody(Wire):
 
 
 class CardBody(Wire):
-    """A next step; `tool` does it after approval, `opens` is where it is done by hand."""
+    """A next step; `tool` does it after approval, `opens` is where it is done by hand. `arguments`
+    are preselected for the tool, and may be changed; `evidence` are ids of the events that `why`
+    goes back to."""
 
     decision: str
     action: str
@@ -68,6 +70,8 @@ class CardBody(Wire):
     tool: str | None
     opens: str | None
     alternatives: list[str]
+    arguments: dict[str, JsonValue]
+    evidence: list[str]
 
 
 class MutedBody(Wire):
@@ -177,10 +181,15 @@ async def _body(context: Context, actor: Actor, locale: str) -> StandingBody:
         checklist=[
             StepBody.model_validate(each, from_attributes=True) for each in standing.checklist
         ],
-        cards=[CardBody.model_validate(each, from_attributes=True) for each in standing.cards],
+        cards=[_card(each) for each in standing.cards],
         muted=[MutedBody(**each._asdict()) for each in muted],
         question=None if standing.question is None else _question(standing.question),
     )
+
+
+def _card(card: NextStep) -> CardBody:
+    found = CardBody.model_validate(card, from_attributes=True)
+    return found.model_copy(update={"arguments": {**card.arguments, **card.personal}})
 
 
 def _question(question: Question) -> QuestionBody:

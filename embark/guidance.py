@@ -34,10 +34,12 @@ from onboarding.engine.advising import Advice, Advisor, Asking
 from onboarding.engine.asking import Questions
 from onboarding.engine.cohorts import Outlooks
 from onboarding.engine.hearing import Hearing
+from onboarding.engine.inviting import Inviting
 from onboarding.engine.moments import Moments
-from onboarding.engine.speaking import in_locale
+from onboarding.engine.speaking import in_locale, locale_of
 from onboarding.engine.states import KnownStates
 from onboarding.interventions.signals import SignalKind, Signals
+from onboarding.profile.inviting import Suggestion
 from onboarding.ranking import Sentences
 from onboarding.rules import Moment
 from onboarding.store.journeys.desk import JourneyDesk
@@ -60,6 +62,8 @@ READ_S: Final = 2.0
 LATELY: Final = timedelta(hours=24)
 """How old trouble may be that the conversation still knows of."""
 MOST_TROUBLES: Final = 5
+INVITE_ROLE: Final = "team.invite_role"
+"""The fact that a tool's argument is filled with."""
 _LENGTHS: Final[Mapping[Snooze, timedelta | None]] = MappingProxyType(
     {Snooze.DAY: timedelta(days=1), Snooze.WEEK: timedelta(days=7), Snooze.VISIT: None}
 )
@@ -106,6 +110,7 @@ class GuidanceParts:
     new_id: Callable[[], str]
     record: Callable[[Row], object]
     questions: Questions
+    inviting: Inviting
     read: Read = reads_nothing
 
 
@@ -122,7 +127,11 @@ class Guidance:
             if advice is None:
                 return None
             shown = await self._shown(advice, locale)
-            return replace(shown, question=await self._question(actor, advice, locale))
+            return replace(
+                shown,
+                cards=await self._with_people(actor, advice, shown.cards, locale),
+                question=await self._question(actor, advice, locale),
+            )
         except StoreUnavailableError:
             _log.warning("guidance.store_away")
             return None
@@ -130,12 +139,14 @@ class Guidance:
     async def situation(self, actor: Actor) -> Situation:
         try:
             moment = await self._parts.moments.of(person_of(actor), self._parts.clock())
+            if moment is None:
+                return Situation()
+            invite = await self._parts.inviting.of(person_of(actor), moment)
         except StoreUnavailableError:
             _log.warning("guidance.store_away")
             return Situation()
-        if moment is None:
-            return Situation()
-        return Situation(facts_of(moment), troubles_of(moment, self._parts.signals))
+        facts = facts_of(moment) | invite_facts(invite, locale_of(moment))
+        return Situation(facts, troubles_of(moment, self._parts.signals))
 
     async def respond(
         self, actor: Actor, card: tuple[str, str], kind: OutcomeKind, snooze: Snooze | None
@@ -182,6 +193,29 @@ class Guidance:
         for row in decision_rows(advice.decision):
             parts.record(row)
         return advice
+
+    async def _with_people(
+        self, actor: Actor, advice: Advice, cards: tuple[NextStep, ...], locale: str
+    ) -> tuple[NextStep, ...]:
+        """Cards that invite say whom, with which role and why; the product is asked who that may be
+        only where one is there."""
+        inviting, found = self._parts.inviting, list[NextStep]()
+        for card in cards:
+            person, suggestion = advice.decision.person, None
+            if inviting.is_for(card.action):
+                suggestion = await inviting.of(person, advice.moment, card.action)
+            if suggestion is not None:
+                people = await self._people(actor)
+                arguments = inviting.arguments(suggestion)
+                found.append(inviting_card(card, suggestion, arguments, people, locale))
+            else:
+                found.append(card)
+        return tuple(found)
+
+    async def _people(self, actor: Actor) -> Mapping[str, JsonValue]:
+        tools = self._parts.inviting.readings()
+        found = await asyncio.gather(*(self._reading(actor, tool) for tool in tools))
+        return self._parts.inviting.people(dict(zip(tools, found, strict=True)))
 
     async def _question(self, actor: Actor, advice: Advice, locale: str) -> Question | None:
         asking = Asking(person_of(actor), self._parts.clock(), actor.rights)
@@ -286,6 +320,30 @@ def facts_of(moment: Moment) -> dict[str, Labelled[JsonValue]]:
         if value != UNKNOWN:
             found[f"profile.{name}"] = Labelled(value, Integrity.USER_TYPED, f"profile.{name}")
     return found
+
+
+def inviting_card(
+    card: NextStep,
+    suggestion: Suggestion,
+    arguments: Mapping[str, JsonValue],
+    people: Mapping[str, JsonValue],
+    locale: str,
+) -> NextStep:
+    return replace(
+        card,
+        why=suggestion.why.for_(locale),
+        arguments=arguments,
+        personal=people,
+        evidence=suggestion.evidence,
+    )
+
+
+def invite_facts(suggestion: Suggestion | None, locale: str) -> dict[str, Labelled[JsonValue]]:
+    """The role that the graph suggests, with why: what is confirmed says it."""
+    if suggestion is None:
+        return {}
+    why = suggestion.why.for_(locale)
+    return {INVITE_ROLE: Labelled(suggestion.role, Integrity.USER_TYPED, why)}
 
 
 def troubles_of(moment: Moment, signals: Signals) -> tuple[Trouble, ...]:

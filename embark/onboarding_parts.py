@@ -272,5 +272,6 @@ def _guidance_parts(engine: Engine, record: Callable[[Row], object], read: Read)
         new_id=new_id,
         record=record,
         questions=engine.questions,
+        inviting=engine.inviting,
         read=read,
     )

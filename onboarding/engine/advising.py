@@ -77,7 +77,8 @@ class Advisor:
         mutes = await parts.decisions.mutes(person.tenant, person.user)
         newest = await parts.decisions.latest(person.tenant, person.user)
         given = await self._candidates(asking, moment, way, mutes)
-        if newest is not None and _stands(newest, given, asking.now):
+        journey = way.composed.ref if way is not None else None
+        if newest is not None and _stands(newest, given, journey, asking.now):
             return Advice(moment, way, newest, False, mutes)
         decision = await self._decided(asking, moment, way, given)
         await parts.decisions.add(decision)
@@ -187,7 +188,11 @@ def passed_over(given: tuple[Candidate, ...], passed: Sequence[Card]) -> tuple[C
     return tuple(replace(by_name[name], order=place) for place, name in enumerate(order))
 
 
-def _stands(newest: Decision, given: tuple[Candidate, ...], now: datetime) -> bool:
-    """The same question asked again within a session has the same answer."""
-    same = [each.action for each in newest.candidates] == [each.action for each in given]
+def _stands(
+    newest: Decision, given: tuple[Candidate, ...], journey: str | None, now: datetime
+) -> bool:
+    """The same question asked again within a session has the same answer; on another journey the
+    same actions are other steps."""
+    before, after = ([(each.action, each.step) for each in of] for of in (newest.candidates, given))
+    same = before == after and newest.journey == journey
     return same and timedelta(0) <= now - newest.at < LASTS

@@ -16,6 +16,7 @@ from onboarding.engine.files import Files
 from onboarding.engine.following import Readers
 from onboarding.engine.foreseeing import Foresight, ForesightParts
 from onboarding.engine.hearing import Hearing, HearingParts
+from onboarding.engine.inviting import Inviting
 from onboarding.engine.moments import Moments
 from onboarding.engine.risks import StepRisks
 from onboarding.engine.silences import Silences
@@ -23,7 +24,7 @@ from onboarding.engine.standings import JourneyStandings, StandingParts
 from onboarding.engine.states import KnownStates
 from onboarding.events import EventLog
 from onboarding.features.store import Features, FeatureStore
-from onboarding.profile.graph import GraphStore
+from onboarding.profile.graph import GraphQueries, GraphStore
 from onboarding.profile.keeping import ProfileStore
 from onboarding.ranking import Policy
 from onboarding.store.interventions.helping import FrictionDesk
@@ -87,6 +88,7 @@ class Engine:
     standings: JourneyStandings
     silences: Silences
     questions: Questions
+    inviting: Inviting
     readers: Readers = field(default_factory=Readers)
 
 
@@ -148,6 +150,7 @@ def build(stores: Stores, files: Files, outside: Outside) -> Engine:
         standings=JourneyStandings(standing),
         silences=Silences(stores.silences, outside.tenant, hearing.look, outside.clock),
         questions=Questions(profiles),
+        inviting=Inviting(GraphQueries(stores.graph), files.invites),
     )
 
 

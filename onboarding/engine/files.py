@@ -41,6 +41,7 @@ from onboarding.profile import (
     load_questions,
 )
 from onboarding.profile.growing import GraphFile
+from onboarding.profile.inviting import InviteFile, load_invites
 from onboarding.profile.questions import QuestionFile
 from onboarding.ranking.sentences import Sentences, approved
 from onboarding.rules import DataFile, Form, Typed, Vocabulary, read_data
@@ -59,6 +60,7 @@ class Files:
     words: Words
     questions: QuestionFile
     edges: GraphFile
+    invites: InviteFile | None
     actions: Actions
     journeys: Catalogue
     states: States | None
@@ -98,6 +100,7 @@ def load_files(folder: Path) -> Files:
         words=Words(facts, load_beliefs(_file(profile / "beliefs.yaml"))),
         questions=load_questions(facts, _file(profile / "questions.yaml")),
         edges=load_graph(_file(profile / "graph.yaml")),
+        invites=_invites(profile / "invites.yaml"),
         actions=_actions(folder / "actions", vocabulary),
         journeys=journeys,
         states=states,
@@ -107,6 +110,10 @@ def load_files(folder: Path) -> Files:
         templates=Templates.load((SHIPPED_TEMPLATES, *_there(folder / "templates"))),
         sentences=approved(),
     )
+
+
+def _invites(file: Path) -> InviteFile | None:
+    return load_invites(file) if file.is_file() else None
 
 
 def _actions(folder: Path, vocabulary: Vocabulary) -> Actions:

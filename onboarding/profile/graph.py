@@ -4,6 +4,7 @@
     user   --finished-->  step      --finished_by--> user
     user   --has_role-->  role
     user   --hit-->       error     --in--> integration
+    user   --denied-->    right
     error  --solved_by--> action    --for--> integration
     step   --cites-->     page
     account --open_to-->  domain    --of_domain--> user
@@ -16,10 +17,11 @@ at most three; both ways of a relation are edges of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 from guardrails.consent import Purpose
@@ -38,6 +40,10 @@ LASTING: Final = frozenset({*INVERSE, *INVERSE.values(), "has_role", "uses", "in
 """Relations that are once true of two nodes, however many events show them."""
 
 
+SINGLE: Final = frozenset({"has_role"})
+"""Of these a person has one at a time: the newer ends the older."""
+
+
 class Kind(StrEnum):
     """What a node is; it stands before the colon of the node's id."""
 
@@ -52,6 +58,7 @@ class Kind(StrEnum):
     ERROR = "error"
     BELIEF = "belief"
     DOMAIN = "domain"
+    RIGHT = "right"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +180,18 @@ class Invites:
     people: tuple[str, ...] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True, slots=True)
+class Team:
+    """What the graph knows of one account: of those alone who consented. By name: who has a role,
+    was refused an operation, has finished a step. `near` are others of the company's domain."""
+
+    members: int = 0
+    roles: Mapping[str, End] = field(default_factory=lambda: MappingProxyType({}))
+    denied: Mapping[str, End] = field(default_factory=lambda: MappingProxyType({}))
+    finished: Mapping[str, End] = field(default_factory=lambda: MappingProxyType({}))
+    near: tuple[End, ...] = ()
+
+
 class GraphQueries:
     """The questions that the graph is there for."""
 
@@ -205,6 +224,25 @@ class GraphQueries:
         people = tuple(name_of(end.node) for end in near if end.node not in known)
         return Invites(tuple(role for role in roles if role not in held), people)
 
+    async def team(self, tenant: str, account: str, now: datetime) -> Team:
+        """What is known of an account before somebody is invited to it: four paths of two hops, one
+        of three."""
+        start = node(Kind.ACCOUNT, account)
+
+        async def ends(*rels: str) -> tuple[End, ...]:
+            return await self._store.walk(tenant, Route(start, rels, now, limit=WIDEST))
+
+        members = await ends("has_member")
+        known = {end.node for end in members}
+        near = await ends("has_member", "open_to", "of_domain")
+        return Team(
+            members=len(members),
+            roles=by_name(await ends("has_member", "has_role")),
+            denied=by_name(await ends("has_member", "denied")),
+            finished=by_name(await ends("has_member", "finished")),
+            near=tuple(end for end in near if end.node not in known),
+        )
+
     async def what_solved(
         self, tenant: str, code: str, integration: str | None, now: datetime
     ) -> tuple[End, ...]:
@@ -219,3 +257,7 @@ class GraphQueries:
         return await self._store.walk(
             tenant, Route(node(Kind.STEP, step), ("cites",), now, purposes=both)
         )
+
+
+def by_name(ends: Iterable[End]) -> dict[str, End]:
+    return {name_of(end.node): end for end in ends}

@@ -4,7 +4,9 @@ nothing."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal
@@ -13,24 +15,28 @@ from pydantic import Field, JsonValue
 
 from guardrails.consent import Consents, Purpose
 from onboarding.profile.catalogue import EventName, FieldName, Name, Strict
+from onboarding.profile.domains import domain_class
 from onboarding.profile.graph import Edge, Kind, error_node, inverses, node
-from onboarding.rules import read_data
+from onboarding.rules import Duration, read_data
 from onboarding.types import Event, Fact
 
 
 class EdgeRule(Strict):
     """An event of this name leads from its user, its account, or a field's value to a field's value
-    or to a name that stands here."""
+    or to a name that stands here; for so long, where `lasts` says it. Of a mail domain the node
+    holds a hash, and those of free providers lead nowhere."""
 
     event: EventName
     rel: Literal[
-        "finished", "has_role", "hit", "in", "cites", "uses", "open_to", "solved_by", "for"
+        *("finished", "has_role", "hit", "in", "cites", "uses"),
+        *("open_to", "solved_by", "for", "denied"),
     ]
     src: Literal["user", "account"] | FieldName = "user"
     src_kind: Kind | None = None
     dst_kind: Kind
     field: FieldName | None = None
     name: Name | None = None
+    lasts: Duration | None = None
 
 
 class GraphFile(Strict):
@@ -68,7 +74,9 @@ def edges_of(event: Event, spec: GraphFile, consents: Consents) -> list[Edge]:
     for rule in spec.edges:
         ends = _ends(rule, event, fields) if rule.event == event.name else None
         if ends is not None:
-            found.append(_edge(event, ends[0], rule.rel, ends[1]))
+            edge = _edge(event, ends[0], rule.rel, ends[1])
+            over = None if rule.lasts is None else event.occurred_at + rule.lasts
+            found.append(replace(edge, valid_to=over))
     if any(event.name in errors for errors in spec.solves.values()):
         found += _errors(event, spec, fields)
     return inverses(found)
@@ -116,7 +124,15 @@ def _ends(rule: EdgeRule, event: Event, fields: Mapping[str, JsonValue]) -> tupl
     to = rule.name if rule.name is not None else fields.get(rule.field or "")
     if src is None or to is None or to == "":
         return None
-    return src, node(rule.dst_kind, _plain(to))
+    name = _domain(event.tenant, str(to)) if rule.dst_kind is Kind.DOMAIN else _plain(to)
+    return None if name is None else (src, node(rule.dst_kind, name))
+
+
+def _domain(tenant: str, domain: str) -> str | None:
+    """Not to be read back, and another in every tenant; None where strangers share it."""
+    if domain_class(domain) == "free":
+        return None
+    return sha256(f"{tenant}\x00{domain.strip().lower()}".encode()).hexdigest()[:32]
 
 
 def _source(rule: EdgeRule, event: Event, fields: Mapping[str, JsonValue]) -> str | None:

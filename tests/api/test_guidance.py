@@ -102,6 +102,8 @@ async def test_checklist_cards_and_what_was_put_aside(house: House) -> None:
         "tool": "set_item",
         "opens": None,
         "alternatives": [],
+        "arguments": {},
+        "evidence": [],
     }
     assert body["muted"] == []
 

@@ -132,9 +132,9 @@ async def test_once_who_somebody_is_is_known_the_kit_is_worth_a_question(house: 
 
 async def test_who_is_known_well_enough_is_not_asked(house: House) -> None:
     await house.floor.identifies("ana", role="owner", plan="team")
-    for name in SAID:
+    for name, said in SAID.items():
         house.floor.later(minutes=1)
-        await house.floor.tells("ana", name, **SAID[name])
+        await house.floor.tells("ana", name, **said)
     role = (await house.floor.engine.profiles.profile(ANA)).facts["role"]
     assert role.confidence > 0.9
     question = (await house.steps())["question"]
@@ -155,6 +155,19 @@ async def test_without_consent_nothing_is_asked(house: House) -> None:
     house.floor.later(minutes=2)
     body = await house.steps()
     assert (body["guided"], body["question"]) == (False, None)
+
+
+async def test_another_branch_of_the_same_actions_is_another_decision(house: House) -> None:
+    """Who may do nothing but protect their account has one card on every journey."""
+    guide, reader = guidance_of(house.floor), Actor(actor("ana").principal, frozenset())
+    before = await guide.standing(reader, "en")
+    await house.call("PUT", "/v1/me/profile/role", {"value": "executive"})
+    after = await guide.standing(reader, "en")
+    assert before is not None
+    assert after is not None
+    assert [c.action for c in before.cards] == [c.action for c in after.cards] == ["enable_mfa"]
+    assert (before.journey, after.journey) == ("first-steps@1", "executive-value@1")
+    assert before.cards[0].decision != after.cards[0].decision
 
 
 async def test_the_host_s_rights_count(house: House) -> None:

@@ -21,7 +21,7 @@ from guardrails.consent import Consents, Purpose
 from onboarding.profile.beliefs import BELIEF, SelfModel, fact_of, self_model
 from onboarding.profile.errors import NoSuchFactError, NoSuchValueError, NotAskedError
 from onboarding.profile.evidence import Known
-from onboarding.profile.graph import Edge
+from onboarding.profile.graph import SINGLE, Edge
 from onboarding.profile.growing import edges_of, edges_of_belief, solved
 from onboarding.profile.holding import (
     DELETED,
@@ -112,7 +112,20 @@ class ProfileDesk:
         if not wishes_of(facts).off and consents.allows(Purpose.PRODUCT_ANALYTICS):
             edges = edges_of(event, self._parts.edges, consents)
             edges += solved(event, earlier, self._parts.edges)
+            await self._replace(edges)
         return await self._parts.graph.add(event.tenant, edges) if edges else 0
+
+    async def _replace(self, new: Sequence[Edge]) -> None:
+        """Of what a person has one at a time the older ends."""
+        graph = self._parts.graph
+        for edge in new:
+            if edge.rel not in SINGLE or edge.subject is None:
+                continue
+            for old in await graph.of(edge.tenant, edge.subject):
+                before = old.valid_to is None and old.valid_from <= edge.valid_from
+                if old.rel == edge.rel and old.dst != edge.dst and before:
+                    at = edge.valid_from
+                    await graph.end(edge.tenant, edge.subject, old.rel, old.dst, at)
 
     async def page(self, person: Person, locale: str = "en") -> Page:
         """All that is known and thought of them, in plain words."""

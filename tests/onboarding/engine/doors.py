@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.interventions import Messages
-from embark.guidance import Guidance, GuidanceParts
+from embark.guidance import Guidance, GuidanceParts, Read, reads_nothing
 from onboarding.engine.building import new_id
 from onboarding.interventions.links import Links
 from onboarding.store.interventions import MessageDoor
@@ -13,7 +13,7 @@ from tests.contracts.consent import KEY
 from tests.onboarding.engine.floor import Floor
 
 
-def guidance_of(floor: Floor) -> Guidance:
+def guidance_of(floor: Floor, read: Read = reads_nothing) -> Guidance:
     """What is decided goes nowhere else."""
     engine = floor.engine
     parts = GuidanceParts(
@@ -31,6 +31,8 @@ def guidance_of(floor: Floor) -> Guidance:
         new_id=new_id,
         record=lambda _row: None,
         questions=engine.questions,
+        inviting=engine.inviting,
+        read=read,
     )
     return Guidance(parts)
 
