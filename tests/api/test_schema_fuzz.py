@@ -13,6 +13,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -45,13 +46,20 @@ from guardrails.consent import CachedConsents, ConsentDesk
 from guardrails.consent.memory import MemoryConsents
 from guardrails.decisions.memory import MemoryDecisions
 from guardrails.retention import MemoryHolds
+from onboarding.interventions import Standing
+from onboarding.interventions.channel import Sent
+from onboarding.store.interventions import Claim
+from onboarding.types import Person
 from retrieval.types import Scope
 from tests.agent.acting_floor import TENANT, Stage
 from tests.api.acting import PEOPLE
 from tests.api.privacy import identify
 from tests.api.serving import app_of, serving
 from tests.contracts.consent import KEY
+from tests.onboarding.engine.doors import guidance_of, messages_of
+from tests.onboarding.engine.floor import Clock as GuidedClock
 from tests.onboarding.engine.floor import Floor as Guided
+from tests.onboarding.interventions.making import message
 from tests.tools.acting.floor import START, Clock, Floor
 from tools.connectors import Connector, ConnectorDesk, MemorySwitches
 from tools.credentials import MemoryCredentials
@@ -83,9 +91,8 @@ async def _used(stage: Stage) -> None:
     await stage.says("set shade to blue")
 
 
-def _app(stage: Stage, ring: KeyRing) -> FastAPI:
-    floor = stage.floor
-    consents = MemoryConsents(KEY)
+def _app(stage: Stage, ring: KeyRing, guided: Guided) -> FastAPI:
+    floor, consents = stage.floor, guided.consents
     acts = Acts(
         identify,
         floor.desk,
@@ -98,19 +105,41 @@ def _app(stage: Stage, ring: KeyRing) -> FastAPI:
         holds=MemoryHolds(),
         connectors=_connectors(floor.clock),
         hooks=_hooks(floor.clock),
-        **_guided(consents, floor.clock),
+        **_guided(guided, floor.clock),
     )
     admission = Admission(staff=_staff(floor.clock))
     return app_of(stage.copilot, acts=acts, admission=admission, viewer=Scope(TENANT))
 
 
-def _guided(consents: MemoryConsents, clock: Clock) -> dict[str, Any]:
-    """Profiles and the intake of events over memory, with Harbor's data files."""
-    guided = Guided(consents=consents)
+def _guided(guided: Guided, clock: Clock) -> dict[str, Any]:
+    """Profiles, next steps, messages and the intake of events over memory, with Harbor's files."""
     keys = WriteKeys(["a-write-key-of-the-host"])
     return {
         "profiles": guided.engine.profiles,
+        "guide": guidance_of(guided),
+        "messages": messages_of(guided),
         "events": EventDesk(TENANT, guided.intake, keys, clock, identify),
+    }
+
+
+async def _lived(consents: MemoryConsents) -> tuple[Guided, dict[str, list[str]]]:
+    """Ana has begun, got a message and was asked something; ids of what was shown to her."""
+    guided = await Guided.open(clock=GuidedClock(START), consents=consents, tenant=TENANT)
+    await guided.agrees("ana")
+    await guided.identifies("ana", role="owner", plan="team")
+    standing = await guidance_of(guided).standing(PEOPLE["ana"], "en")
+    assert standing is not None
+    assert standing.question is not None
+    made = message("a", Person(TENANT, "ana", "acme"), template="next-step", values={"step": "x"})
+    (delivery,) = await guided.deliveries.plan([made], START)
+    claim = await guided.deliveries.claim(delivery, Standing(zone="UTC"), START)
+    assert isinstance(claim, Claim)
+    await guided.deliveries.settle(claim.delivery, Sent("p-1"), START, Random(1))
+    return guided, {
+        "decision": [card.decision for card in standing.cards],
+        "action": [card.action for card in standing.cards],
+        "question": [standing.question.id],
+        "delivery": [made.id],
     }
 
 
@@ -172,7 +201,9 @@ class Served:
         stage = Stage(floor=Floor(journal=journal), conversations=MemoryConversations())
         await _used(stage)
         self.known["action_id"] = [action.id for action in await stage.actions()]
-        async with serving(_app(stage, ring)) as client:
+        guided, shown = await _lived(MemoryConsents(KEY))
+        self.known |= shown
+        async with serving(_app(stage, ring, guided)) as client:
             self.url = str(client.base_url).rstrip("/")
             self._ready.set()
             await self._stop.wait()
