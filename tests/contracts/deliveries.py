@@ -350,10 +350,12 @@ class DeliveryStoreContract:
 
     async def test_nothing_breaks_in(self, store: DeliveryStore) -> None:
         await store.hush(ANA, Silence.TYPING, NOON + HOUR)
+        assert await store.silences(ANA, NOON) == {Silence.TYPING: NOON + HOUR}
         found = await held(store, await planned(store, message()), NOON)
         assert (found.reason, found.due) == (Reason.TYPING, NOON + timedelta(seconds=30))
         await sent(store, message(person=BO))
         await store.hush(ANA, Silence.TYPING, NOON)
+        assert await store.silences(ANA, NOON) == {}
         assert isinstance(await store.claim(found, HERE, found.due), Claim)
 
     async def test_a_refused_address_gets_nothing(self, store: DeliveryStore) -> None:

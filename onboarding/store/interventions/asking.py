@@ -93,7 +93,7 @@ def case_of(connection: Connection, found: Delivery, standing: Standing, now: da
         Choices(_choices(connection, message.person)),
         _counted(connection, found, now),
         _rivals(connection, found, now),
-        _silences(connection, message.person, now),
+        silences_of(connection, message.person, now),
         _is_refused(connection, message, standing.address),
         _sent_before(connection, found),
         is_null(message),
@@ -136,7 +136,8 @@ def _rivals(connection: Connection, found: Delivery, now: datetime) -> tuple[Riv
     return tuple(rival_of(row) for row in connection.execute(_RIVALS, values).mappings())
 
 
-def _silences(connection: Connection, person: Person, now: datetime) -> dict[Silence, datetime]:
+def silences_of(connection: Connection, person: Person, now: datetime) -> dict[Silence, datetime]:
+    """What the person does now that must not be broken into, and until when."""
     values = {"tenant": person.tenant, "subject": person.user, "now": stamp(now)}
     rows = connection.execute(_SILENCES, values)
     return {Silence(name): datetime.fromisoformat(until) for name, until in rows}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from onboarding.interventions.choices import Choice, Wish
@@ -34,6 +35,10 @@ class MemoryPeople:
 
     async def hush(self, person: Person, silence: Silence, until: datetime) -> None:
         self._silences.setdefault((person.tenant, person.user), {})[silence] = until
+
+    async def silences(self, person: Person, now: datetime) -> Mapping[Silence, datetime]:
+        own = self._silences.get((person.tenant, person.user), {})
+        return {silence: until for silence, until in own.items() if until > now}
 
     async def refuse(
         self, tenant: str, channel: Channel, address: str, reason: Reason, now: datetime

@@ -11,7 +11,7 @@ from guardrails.refs import stamp
 from onboarding.interventions.choices import Choice
 from onboarding.interventions.types import Channel, Reason, Silence
 from onboarding.store.interventions import keeping
-from onboarding.store.interventions.asking import chosen, lock
+from onboarding.store.interventions.asking import chosen, lock, silences_of
 from onboarding.store.interventions.rows import choice_of, choice_row
 from onboarding.store.interventions.tables import choice, refused, silence
 from onboarding.store.interventions.transacting import OneWriter
@@ -54,6 +54,9 @@ class SqlPeople:
             "until": stamp(until),
         }
         await self._put_under_lock(person, lambda c: put(c, silence, row))
+
+    async def silences(self, person: Person, now: datetime) -> Mapping[Silence, datetime]:
+        return await self._transactions.read(person.tenant, lambda c: silences_of(c, person, now))
 
     async def _put_under_lock(self, person: Person, work: Callable[[Connection], None]) -> None:
         """Once it returns, no send that is decided later overlooks it."""

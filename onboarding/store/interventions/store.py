@@ -156,6 +156,10 @@ class DeliveryStore(Protocol):
         """Until then, unless it is said anew; a time that is over ends it."""
         ...
 
+    async def silences(self, person: Person, now: datetime) -> Mapping[Silence, datetime]:
+        """What they do now that must not be broken into, and until when."""
+        ...
+
     async def refuse(
         self, tenant: str, channel: Channel, address: str, reason: Reason, now: datetime
     ) -> None:
