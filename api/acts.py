@@ -11,6 +11,7 @@ from api.events import EventDesk
 from api.hooks import HostHooks
 from api.identity import Identify
 from api.interventions import Messages
+from api.shelf import GuideShelf
 from guardrails.audit import AuditLog
 from guardrails.consent import ConsentDesk
 from guardrails.decisions import DecisionRecord
@@ -52,6 +53,7 @@ class Acts:
     hooks: HostHooks | None = None
     holds: HoldStore | None = None
     guide: GuideDesk | None = None
+    guides: GuideShelf | None = None
     events: EventDesk | None = None
     profiles: ProfileDesk | None = None
     messages: Messages | None = None

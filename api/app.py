@@ -22,6 +22,7 @@ from api import (
     event_stream,
     events,
     guidance,
+    guides,
     health,
     holds,
     interventions,
@@ -82,7 +83,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.context = context
-    own = (chat, conversations, approvals, actions, guidance, kits, passages, pages, health)
+    own = (chat, conversations, approvals, actions, guidance, guides, kits, passages, pages, health)
     privacy = (rights, consents, decisions, audit, holds, connectors, webhooks)
     for module in (*own, *privacy):
         app.include_router(module.router(context))

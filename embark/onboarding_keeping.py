@@ -30,6 +30,7 @@ TABLES = (
     *("product_event", "event_message", "event_alias", "event_member", "event_quarantine"),
     *("feature_state", "profile_fact", "profile_asked", "profile_self"),
     *("profile_node", "profile_edge", "journey_enrolment", "journey_done", "journey_mode"),
+    "journey_guide",
     *("next_step_decision", "next_step_outcome", "next_step_mute", "silent_person"),
     *("intervention_delivery", "intervention_token", "intervention_outbox"),
     *("intervention_choice", "intervention_silence", "intervention_watch", "intervention_fix"),

@@ -19,6 +19,7 @@ from api import Acts, Limits, Site, create_app, database_probe, encoder_probe, i
 from embark import __version__
 from embark.cli.output import ExitCode, fail, note, out, settings_of
 from embark.event_parts import make_desk
+from embark.guide_parts import make_guides
 from embark.hook_parts import hearing
 from embark.onboarding_parts import guiding, noted
 from embark.periods import periods_of
@@ -113,6 +114,7 @@ def guided(settings: Settings, product: Product, acts: Acts | None) -> Acts | No
     return replace(
         known,
         guide=onboarding.guidance,
+        guides=make_guides(onboarding, product.records, product.hands) if product.records else None,
         profiles=onboarding.engine.profiles,
         messages=onboarding.messages,
         events=make_desk(settings, onboarding.events, known.identify),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from pydantic import Field, model_validator
@@ -84,8 +86,8 @@ class Depths(Part):
 
 
 class Guide(Part):
-    """One version. `trigger` says when; a smaller `priority` wins. `again` is how long it stays
-    away after it was shown."""
+    """One version. `trigger` says when; a smaller `priority` wins. `page` is where, `*` any part
+    of it; `again` is how long it stays away after it was shown."""
 
     name: Name
     version: int = Field(ge=1)
@@ -115,6 +117,53 @@ class Guide(Part):
         return f"{self.name}@{self.version}"
 
 
+class GuideState(StrEnum):
+    """What became of a guide with one person; done and dismissed are for good."""
+
+    SHOWN = "shown"
+    DONE = "done"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True)
+class GuideMark:
+    """How far one person is with one guide. `stop` counts places of a walkthrough that are done
+    with."""
+
+    guide: str
+    version: int
+    state: GuideState
+    shown_at: datetime
+    at: datetime
+    stop: int = 0
+
+    def with_(self, later: GuideMark) -> GuideMark:
+        """Both as one, whichever came first: nothing is undone, and nothing is done twice. Places
+        of another version are other places."""
+        if self.state is not GuideState.SHOWN:
+            return self
+        newest = self if self.version > later.version else later
+        others = [each.stop for each in (self, later) if each.version == newest.version]
+        return replace(
+            newest,
+            state=later.state,
+            stop=max(others),
+            shown_at=max(self.shown_at, later.shown_at),
+            at=max(self.at, later.at),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who looks at which page. `may` are the purposes that they allow."""
+
+    proficiency: str
+    locale: str
+    page: str | None = None
+    may: frozenset[Purpose] = frozenset({Purpose.SUPPORT})
+    marks: Mapping[str, GuideMark] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class ShownStop:
     """One place of a walkthrough in one language."""
@@ -135,7 +184,7 @@ class ShownVideo:
 
 @dataclass(frozen=True, slots=True)
 class ShownGuide:
-    """What the widget draws."""
+    """What the widget draws. `stop` is the place of a walkthrough that is next."""
 
     guide: str  # name@version
     kind: GuideKind
@@ -147,36 +196,70 @@ class ShownGuide:
     stops: tuple[ShownStop, ...] = ()
     video: ShownVideo | None = None
     step: str | None = None
+    stop: int = 0
 
 
 class Guides:
-    """Those of one catalogue, their triggers compiled once."""
+    """Those of one catalogue, their rules compiled once."""
 
     def __init__(self, guides: Iterable[Guide]) -> None:
         ordered = sorted(guides, key=lambda each: (each.priority, each.name))
         self._guides: tuple[tuple[Guide, Test], ...] = tuple(
             (each, compile_rule(each.trigger)) for each in ordered
         )
+        self._passed: dict[tuple[str, str], tuple[Test, ...]] = {
+            (guide.name, name): tuple(
+                compile_rule(stop.until) if stop.until is not None else _never
+                for stop in depth.stops
+            )
+            for guide in ordered
+            for name, depth in guide.depth.by_name().items()
+        }
 
-    def for_view(
-        self,
-        view: View,
-        proficiency: str,
-        locale: str,
-        *,
-        page: str | None = None,
-        may: frozenset[Purpose] = frozenset({Purpose.SUPPORT}),
-        hidden: frozenset[str] = frozenset(),
-    ) -> ShownGuide | None:
-        """The first whose trigger holds and that says something at this skill, or None. `hidden`
-        names guides that are not to be shown now; `may` the purposes that the person allows."""
+    def of(self, view: View, reader: Reader) -> Iterator[ShownGuide]:
+        """Those whose trigger holds and that say something at this skill, the first by priority
+        first. What is done or dismissed is over; what was just shown stays away for a while, but
+        for a walkthrough that was begun."""
         for guide, holds in self._guides:
-            if guide.name in hidden or guide.purpose not in may or guide.page not in (None, page):
+            mark = reader.marks.get(guide.name)
+            if not _may_show(guide, reader) or _rests(guide, mark, view.now) or not holds(view):
                 continue
-            shown = shown_guide(guide, proficiency, locale) if holds(view) else None
-            if shown is not None:
-                return shown
-        return None
+            shown = shown_guide(guide, reader.proficiency, reader.locale)
+            if shown is None:
+                continue
+            stop = self._reached(guide, shown, mark, view)
+            if stop < len(shown.stops) or not shown.stops:
+                yield replace(shown, stop=stop)
+
+    def for_view(self, view: View, proficiency: str, locale: str) -> ShownGuide | None:
+        """The one for somebody of whom nothing is remembered, on any page."""
+        return next(self.of(view, Reader(proficiency, locale)), None)
+
+    def _reached(self, guide: Guide, shown: ShownGuide, mark: GuideMark | None, view: View) -> int:
+        """How many places are done with: as it is remembered, and as the rules say by now."""
+        stop = mark.stop if mark is not None and mark.version == guide.version else 0
+        tests = self._passed.get((guide.name, shown.depth), ())
+        while stop < len(tests) and tests[stop](view):
+            stop += 1
+        return min(stop, len(shown.stops))
+
+
+def _never(_view: View) -> bool:
+    return False
+
+
+def _may_show(guide: Guide, reader: Reader) -> bool:
+    if guide.purpose not in reader.may:
+        return False
+    return guide.page is None or (reader.page is not None and fnmatchcase(reader.page, guide.page))
+
+
+def _rests(guide: Guide, mark: GuideMark | None, now: datetime) -> bool:
+    if mark is None:
+        return False
+    if mark.state is not GuideState.SHOWN:
+        return True
+    return guide.again is not None and mark.stop == 0 and now - mark.shown_at < guide.again
 
 
 def guide_for(

@@ -8,7 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from onboarding.journeys import Done, Enrolment, FileKind, Moved, Source
+from onboarding.journeys import (
+    Done,
+    Enrolment,
+    FileKind,
+    GuideMark,
+    GuideState,
+    Moved,
+    Source,
+)
 from onboarding.store.journeys import (
     CatalogueStore,
     Draft,
@@ -31,6 +39,11 @@ WAY = Enrolment(ANA, "first", 1, NOON, kit="fintech-admin@1")
 
 def done(step: str, **changes: object) -> Done:
     base = Done(step, f"do_{step}", StepState.DONE, NOON + HOUR, by="ana", evidence=(f"m-{step}",))
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def seen(guide: str = "tip", **changes: object) -> GuideMark:
+    base = GuideMark(guide, 1, GuideState.SHOWN, NOON, NOON)
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
@@ -140,6 +153,42 @@ class ProgressStoreContract:
         await store.choose("t", "ana", Mode.SIMPLE, NOON - HOUR)  # told late
         assert await store.mode("t", "ana") is Mode.ADVANCED
         assert await store.mode("u", "ana") is None
+
+    async def test_a_guide_is_over_once_and_goes_on_elsewhere(self, store: ProgressStore) -> None:
+        begun = seen(stop=2)
+        first, *others = await asyncio.gather(*(store.note("t", "ana", begun) for _ in range(4)))
+        assert {first, *others} == {begun}
+        late = seen(stop=1, at=NOON + HOUR, shown_at=NOON - HOUR)
+        stands = await store.note("t", "ana", late)
+        assert stands == replace(begun, at=NOON + HOUR), "a second device is behind"
+        newer = await store.note("t", "ana", seen(version=2, at=NOON + 2 * HOUR))
+        assert (newer.version, newer.stop) == (2, 0), "another version has other places"
+        over = await store.note("t", "ana", seen(state=GuideState.DONE, at=NOON + 3 * HOUR))
+        assert over.state is GuideState.DONE
+        again = seen(state=GuideState.DISMISSED, at=NOON + 4 * HOUR)
+        assert await store.note("t", "ana", again) == over
+        assert await store.guides("t", "ana") == (over,)
+        assert await store.guides("u", "ana") == await store.guides("t", "tom") == ()
+
+    async def test_guides_are_joined_told_erased_and_swept(self, store: ProgressStore) -> None:
+        await store.note("t", "anon", seen(state=GuideState.DISMISSED))
+        await store.note("t", "anon", seen("walk", stop=1))
+        await store.note("t", "ana", seen("walk", stop=3))
+        await store.note("t", "ana", seen("tip"))
+        await store.merge("t", "anon", "ana")
+        whole = {each.guide: each for each in await store.guides("t", "ana")}
+        assert whole["tip"].state is GuideState.DISMISSED
+        assert whole["walk"].stop == 3
+        assert await store.count("t", "anon") == 0
+        told = [line async for line in PersonalJourneys(store).export("t", "ana")]
+        assert any('"guide":"walk@1"' in line for line in told)
+        assert await store.count("t", "ana") == 2
+        later = NOON + HOUR
+        assert await store.due("t", later, frozenset({"ana"})) == 0
+        assert await store.due("t", later, frozenset()) == 2
+        assert await store.sweep("t", later, frozenset(), 1) == 1
+        assert await store.erase("t", "ana") == 1
+        assert await store.count("t", "ana") == 0
 
     async def test_a_merge_keeps_every_step_of_both(self, store: ProgressStore) -> None:
         anonymous = Enrolment(Person("t", "anon"), "first", 1, NOON - HOUR)

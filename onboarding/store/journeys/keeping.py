@@ -8,6 +8,7 @@ from datetime import datetime
 import orjson
 
 from guardrails.refs import stamp
+from onboarding.journeys import GuideMark
 from onboarding.store.journeys.store import ProgressStore, Record
 from onboarding.types import Mode
 
@@ -26,6 +27,8 @@ class PersonalJourneys:
         mode = await self._store.mode(tenant, subject)
         if mode is not None:
             yield orjson.dumps({"mode": Mode(mode).value}).decode()
+        for mark in await self._store.guides(tenant, subject):
+            yield orjson.dumps(_seen(mark)).decode()
         for record in await self._store.export(tenant, subject):
             yield orjson.dumps(_document(record)).decode()
 
@@ -51,6 +54,16 @@ class AgingJourneys:
 
     async def due(self, tenant: str, before: datetime, keep: frozenset[str]) -> int:
         return await self._store.due(tenant, before, keep)
+
+
+def _seen(mark: GuideMark) -> dict[str, object]:
+    return {
+        "guide": f"{mark.guide}@{mark.version}",
+        "state": mark.state.value,
+        "stop": mark.stop,
+        "shown_at": stamp(mark.shown_at),
+        "at": stamp(mark.at),
+    }
 
 
 def _document(record: Record) -> dict[str, object]:

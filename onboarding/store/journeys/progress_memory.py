@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from onboarding.journeys import Done, Enrolment, Moved, Way, merged, renamed
+from onboarding.journeys import Done, Enrolment, GuideMark, Moved, Way, merged, renamed
+from onboarding.store.journeys.guide_rows import mark_row
 from onboarding.store.journeys.merging import better, merged_records, next_entry, running_of
 from onboarding.store.journeys.rows import ACCOUNT, USER, done_row, enrolment_row
 from onboarding.store.journeys.store import MOST_WAYS, Marks, Record
@@ -25,6 +26,7 @@ class MemoryProgress:
         self._enrolments: dict[_Key, Enrolment] = {}
         self._done: dict[tuple[Owner, str], Done] = {}
         self._modes: dict[tuple[str, str], tuple[datetime, Mode]] = {}
+        self._guides: dict[tuple[str, str, str], GuideMark] = {}
 
     async def enrol(self, wanted: Enrolment) -> Enrolment:
         enrolment_row(wanted)  # refuses what SQL refuses
@@ -76,6 +78,16 @@ class MemoryProgress:
         if known is None or known[0] <= at:
             self._modes[tenant, user] = (at, mode)
 
+    async def guides(self, tenant: str, user: str) -> tuple[GuideMark, ...]:
+        return tuple(self._guides[key] for key in self._seen(tenant, user))
+
+    async def note(self, tenant: str, user: str, mark: GuideMark) -> GuideMark:
+        mark_row(tenant, user, mark)  # refuses what SQL refuses
+        known = self._guides.get((tenant, user, mark.guide))
+        stands = known.with_(mark) if known is not None else mark
+        self._guides[tenant, user, mark.guide] = stands
+        return stands
+
     async def merge(self, tenant: str, old: str, new: str) -> int:
         mine, theirs = self._records(tenant, new), self._records(tenant, old)
         self._hand_over(tenant, old, new)
@@ -112,6 +124,9 @@ class MemoryProgress:
             if key[0][:2] == (tenant, ACCOUNT) and done.by == user:
                 self._done[key] = replace(done, by=None, evidence=())
                 gone += 1
+        for key in self._seen(tenant, user):
+            del self._guides[key]
+            gone += 1
         return gone + (self._modes.pop((tenant, user), None) is not None)
 
     async def count(self, tenant: str, user: str) -> int:
@@ -119,7 +134,8 @@ class MemoryProgress:
             owner[:3] == (tenant, USER, user) or (owner[0] == tenant and done.by == user)
             for (owner, _), done in self._done.items()
         )
-        return named + len(self._of(tenant, user)) + ((tenant, user) in self._modes)
+        named += len(self._of(tenant, user)) + len(self._seen(tenant, user))
+        return named + ((tenant, user) in self._modes)
 
     async def sweep(
         self, tenant: str, before: datetime, keep: frozenset[str], limit: int = 500
@@ -128,10 +144,26 @@ class MemoryProgress:
         for each in old:
             self._take(each)
             del self._enrolments[_key(each)]
-        return len(old)
+        unseen = self._unseen(tenant, before, keep)[:limit]
+        for key in unseen:
+            del self._guides[key]
+        return len(old) + len(unseen)
 
     async def due(self, tenant: str, before: datetime, keep: frozenset[str]) -> int:
-        return len(self._old(tenant, before, keep))
+        return len(self._old(tenant, before, keep)) + len(self._unseen(tenant, before, keep))
+
+    def _seen(self, tenant: str, user: str) -> list[tuple[str, str, str]]:
+        return sorted(key for key in self._guides if key[:2] == (tenant, user))
+
+    def _unseen(
+        self, tenant: str, before: datetime, keep: frozenset[str]
+    ) -> list[tuple[str, str, str]]:
+        old = [
+            key
+            for key, mark in self._guides.items()
+            if key[0] == tenant and key[1] not in keep and mark.at < before
+        ]
+        return sorted(old, key=lambda key: self._guides[key].at)
 
     def _of(self, tenant: str, user: str) -> list[Enrolment]:
         mine = [
@@ -181,6 +213,10 @@ class MemoryProgress:
         for key, done in list(self._done.items()):
             if key[0][:2] == (tenant, ACCOUNT) and done.by == old:
                 self._done[key] = replace(done, by=new)
+        for key in self._seen(tenant, old):
+            mark = self._guides.pop(key)
+            known = self._guides.get((tenant, new, mark.guide))
+            self._guides[tenant, new, mark.guide] = known.with_(mark) if known else mark
         chosen = self._modes.pop((tenant, old), None)
         if chosen is not None:
             self._modes.setdefault((tenant, new), chosen)

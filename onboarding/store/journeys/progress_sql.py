@@ -11,7 +11,16 @@ from sqlalchemy import Connection, Engine, and_, delete, func, or_, select, upda
 from guardrails.refs import stamp
 from guardrails.revisions import migrate
 from guardrails.store import Transactions
-from onboarding.journeys import Done, Enrolment, Moved, Way
+from onboarding.journeys import Done, Enrolment, GuideMark, Moved, Way
+from onboarding.store.journeys.guide_rows import (
+    G,
+    forget_guides,
+    guide_marks,
+    hand_over_guides,
+    note,
+    of_person,
+    old_marks,
+)
 from onboarding.store.journeys.locking import lock_person
 from onboarding.store.journeys.merging import merged_records, next_entry, running_of
 from onboarding.store.journeys.rows import (
@@ -43,7 +52,12 @@ from onboarding.store.journeys.statements import (
     write_records,
 )
 from onboarding.store.journeys.store import MOST_WAYS, Marks, Record
-from onboarding.store.journeys.tables import journey_done, journey_enrolment, journey_mode
+from onboarding.store.journeys.tables import (
+    journey_done,
+    journey_enrolment,
+    journey_guide,
+    journey_mode,
+)
 from onboarding.types import Mode
 
 _UPGRADE_LOCK = 0x6A6F7572  # one process at a time makes the tables; any number serves
@@ -151,6 +165,16 @@ class SqlProgress:
 
         await self._transactions.write(tenant, work)
 
+    async def guides(self, tenant: str, user: str) -> tuple[GuideMark, ...]:
+        return await self._transactions.read(tenant, lambda c: guide_marks(c, tenant, user))
+
+    async def note(self, tenant: str, user: str, mark: GuideMark) -> GuideMark:
+        def work(connection: Connection) -> GuideMark:
+            lock_person(connection, tenant, user)
+            return note(connection, tenant, user, mark)
+
+        return await self._transactions.write(tenant, work)
+
     async def merge(self, tenant: str, old: str, new: str) -> int:
         def work(connection: Connection) -> int:
             for user in sorted((old, new)):
@@ -159,6 +183,7 @@ class SqlProgress:
             mine = records(connection, tenant, new)
             who = whole_person(tenant, new, mine)
             hand_over(connection, tenant, old, new)
+            hand_over_guides(connection, tenant, old, new)
             if theirs:
                 forget_ways(connection, tenant, new)
                 forget_ways(connection, tenant, old)
@@ -197,7 +222,7 @@ class SqlProgress:
     async def erase(self, tenant: str, user: str) -> int:
         def work(connection: Connection) -> int:
             lock_person(connection, tenant, user)
-            gone = forget_ways(connection, tenant, user)
+            gone = forget_ways(connection, tenant, user) + forget_guides(connection, tenant, user)
             shared = (D.tenant == tenant) & (D.owner_kind == ACCOUNT) & (D.by == user)
             nobody = update(journey_done).where(shared).values(by=None, evidence="[]")
             gone += connection.execute(nobody).rowcount
@@ -210,6 +235,7 @@ class SqlProgress:
         named = [
             select(func.count()).where(E.tenant == tenant, E.subject == user),
             select(func.count()).where(M.tenant == tenant, M.subject == user),
+            select(func.count()).select_from(journey_guide).where(of_person(tenant, user)),
             select(func.count()).where(
                 D.tenant == tenant,
                 or_(and_(D.owner_kind == USER, D.owner == user), D.by == user),
@@ -223,20 +249,31 @@ class SqlProgress:
         self, tenant: str, before: datetime, keep: frozenset[str], limit: int = 500
     ) -> int:
         oldest = select(journey_enrolment).where(old_ways(tenant, before, keep)).order_by(ended_at)
+        unseen = select(G.subject, G.guide).where(old_marks(tenant, before, keep)).order_by(G.at)
 
         def work(connection: Connection) -> int:
+            marks = connection.execute(unseen.limit(limit)).all()
+            for user, guide in marks:
+                gone = delete(journey_guide).where(of_person(tenant, user), G.guide == guide)
+                connection.execute(gone)
             found = [enrolment_of(r) for r in connection.execute(oldest.limit(limit)).mappings()]
             for each in found:
                 connection.execute(delete(journey_done).where(own_steps(each)))
                 connection.execute(delete(journey_enrolment).where(this_way(each)))
-            return len(found)
+            return len(found) + len(marks)
 
         return await self._transactions.write(tenant, work)
 
     async def due(self, tenant: str, before: datetime, keep: frozenset[str]) -> int:
-        wanted = select(func.count()).select_from(journey_enrolment)
-        old = wanted.where(old_ways(tenant, before, keep))
-        return await self._transactions.read(tenant, lambda c: c.scalar(old) or 0)
+        wanted = [
+            select(func.count())
+            .select_from(journey_enrolment)
+            .where(old_ways(tenant, before, keep)),
+            select(func.count()).select_from(journey_guide).where(old_marks(tenant, before, keep)),
+        ]
+        return await self._transactions.read(
+            tenant, lambda c: sum(c.scalar(each) or 0 for each in wanted)
+        )
 
 
 def _stamped(at: datetime | None) -> str | None:

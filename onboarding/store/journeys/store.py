@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from onboarding.journeys import Done, Enrolment, Moved, Source, Way
+from onboarding.journeys import Done, Enrolment, GuideMark, Moved, Source, Way
 from onboarding.journeys.lint import Published
 from onboarding.types import Mode
 
@@ -156,6 +156,14 @@ class ProgressStore(Protocol):
 
     async def choose(self, tenant: str, user: str, mode: Mode, at: datetime) -> None: ...
 
+    async def guides(self, tenant: str, user: str) -> tuple[GuideMark, ...]:
+        """How far they are with each guide that they were shown, by name."""
+        ...
+
+    async def note(self, tenant: str, user: str, mark: GuideMark) -> GuideMark:
+        """What stands afterwards; the same again changes nothing."""
+        ...
+
     async def merge(self, tenant: str, old: str, new: str) -> int:
         """`old` was `new` all along: their ways are joined in one transaction. How many moved."""
         ...
@@ -185,5 +193,6 @@ class ProgressStore(Protocol):
     ) -> int: ...
 
     async def due(self, tenant: str, before: datetime, keep: frozenset[str]) -> int:
-        """Ways that ended, or where nothing ended began, before this time."""
+        """Ways that ended, or where nothing ended began, before this time, and guides that nobody
+        has looked at since."""
         ...

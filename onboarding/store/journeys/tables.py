@@ -53,6 +53,19 @@ journey_mode = Table(
     Column("at", Text, nullable=False),
 )
 
+journey_guide = Table(
+    "journey_guide",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("guide", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("stop", Integer, nullable=False),
+    Column("shown_at", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
 journey_source = Table(
     "journey_source",
     metadata,

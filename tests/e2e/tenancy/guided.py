@@ -20,7 +20,7 @@ from onboarding.interventions import Channel, Reason, Silence, Standing, State
 from onboarding.interventions.channel import Sent
 from onboarding.interventions.choices import Choice, Wish
 from onboarding.interventions.fixes import Tried
-from onboarding.journeys import Done, Enrolment, FileKind, Source
+from onboarding.journeys import Done, Enrolment, FileKind, GuideMark, GuideState, Source
 from onboarding.profile.graph import Edge, Route, inverses
 from onboarding.profile.questions import Reply
 from onboarding.ranking import never
@@ -151,6 +151,7 @@ async def _walks(stores: Guided, tenant: str, word: str) -> None:
     shared = replace(own, step="shared", scope=StepScope.ACCOUNT)
     await stores.progress.complete(begun, [own, shared])
     await stores.progress.choose(tenant, USER, Mode.SIMPLE, NOON)
+    await stores.progress.note(tenant, USER, GuideMark(word, 1, GuideState.SHOWN, NOON, NOON))
     source = Source(FileKind.JOURNEY, FIRST, 1, f"{JOURNEY}# {word}\n")
     await stores.catalogues.publish(tenant, Draft((source,), word, NOON, word), None)
     decision = replace(made(1, USER, tenant), policy=word)
@@ -224,6 +225,7 @@ LOOKS: Mapping[str, Look] = {
     "journeys": lambda s, t: s.progress.export(t, USER),
     "done": lambda s, t: s.progress.done(way(t)),
     "mode": lambda s, t: s.progress.mode(t, USER),
+    "guides": lambda s, t: s.progress.guides(t, USER),
     "releases": lambda s, t: s.catalogues.releases(t),
     "sources": _sources,
     "decided": lambda s, t: s.steps.decision(t, DECISION),

@@ -25,9 +25,9 @@ USES = tuple(
         "delete": (
             "event_alias event_member event_quarantine feature_state intervention_choice "
             "intervention_delivery intervention_fix intervention_silence intervention_token "
-            "intervention_watch journey_done journey_enrolment journey_mode next_step_decision "
-            "next_step_mute next_step_outcome profile_asked profile_edge profile_fact profile_self "
-            "silent_person"
+            "intervention_watch journey_done journey_enrolment journey_guide journey_mode "
+            "next_step_decision next_step_mute next_step_outcome profile_asked profile_edge "
+            "profile_fact profile_self silent_person"
         ),
         "select": "journey_release journey_source journey_switch model_move readiness_evaluation",
     }.items()
