@@ -56,10 +56,19 @@ class Choice(Wire):
     label: str
 
 
+class OriginBody(Wire):
+    """An event, or a question, behind a fact; its name and time while it is still stored."""
+
+    id: str
+    event: str | None
+    at: AwareDatetime | None
+
+
 class FactLine(Wire):
     """One thing that is known, or thought. `source` is who says it: the person, an import, or an
     inference; `used` is False where it is not sure enough to be acted on. `expects` is what a
-    belief says will happen next."""
+    belief says will happen next. `madeBy` names the version of the model or rules, or the way in
+    which it was said; `origins` are what it goes back to."""
 
     name: str
     says: str
@@ -73,15 +82,19 @@ class FactLine(Wire):
     evidence: list[str]
     choices: list[Choice]
     expects: str | None
+    made_by: str
+    origins: list[OriginBody]
 
 
 class ProfileBody(Wire):
     """`alignment` says how much better beliefs predicted than what is usual, from five tests on;
-    below 0 over ten of them beliefs are not `trusted`. `notInferred` are names left alone."""
+    below 0 over ten of them beliefs are not `trusted`. `notInferred` are names left alone,
+    `notAsked` those that no question is asked about."""
 
     personalised: bool
     facts: list[FactLine]
     not_inferred: list[str]
+    not_asked: list[str]
     alignment: float | None
     trusted: bool
 
@@ -96,6 +109,14 @@ class CorrectionInput(Wire):
 
 class InferenceInput(Wire):
     """False: do not infer this of me."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    allowed: bool
+
+
+class AskingInput(Wire):
+    """False: do not ask me for this."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -197,6 +218,15 @@ def _add_edits(routes: APIRouter, desk: ProfileDesk | None) -> None:
             await open_.allow_inference(person, name, allowed=body.allowed)
         return _body(await open_.page(person, locale))
 
+    @routes.put("/me/profile/{name}/question", summary="Whether this may be asked for")
+    async def asking(
+        name: FactName, body: AskingInput, actor: SignedIn, locale: Locale = "en"
+    ) -> ProfileBody:
+        open_, person = _desk(desk), _person(actor)
+        with _explained():
+            await open_.allow_question(person, name, allowed=body.allowed)
+        return _body(await open_.page(person, locale))
+
     @routes.put("/me/personalisation", summary="Switch personalisation off or on as a whole")
     async def personalisation(
         body: PersonalisationInput, actor: SignedIn, locale: Locale = "en"
@@ -264,6 +294,7 @@ def _body(page: Page) -> ProfileBody:
         personalised=not page.told.off,
         facts=[_line(line) for line in page.told.lines],
         not_inferred=list(page.told.quiet),
+        not_asked=list(page.told.unasked),
         alignment=None if page.alignment is None else round(page.alignment, 3),
         trusted=page.trusted,
     )
@@ -283,6 +314,8 @@ def _line(line: Line) -> FactLine:
         evidence=list(line.evidence),
         choices=[Choice(value=value, label=label) for value, label in line.choices.items()],
         expects=line.prediction,
+        made_by=line.made_by,
+        origins=[OriginBody(**each._asdict()) for each in line.origins],
     )
 
 

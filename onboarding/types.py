@@ -120,7 +120,7 @@ class Fact:
     """One statement on a person or account. `evidence` holds message ids of events, or ids of
     facts; `confidence` is a calibrated probability, 1 for what was declared. Of what was inferred
     `odds` are the probabilities of every value, `reasons` the cues that spoke for it, strongest
-    first."""
+    first. `made_by` names the version of the model or rules, or the way it was said."""
 
     tenant: str
     subject: str
@@ -134,6 +134,7 @@ class Fact:
     purpose: Purpose = Purpose.PRODUCT_ANALYTICS
     odds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     reasons: tuple[str, ...] = ()
+    made_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,7 @@ def _profiles(stores: Stores, files: Files, outside: Outside) -> ProfileParts:
         words=files.words,
         questions=files.questions,
         edges=files.edges,
+        history=stores.log.history,
     )
 
 

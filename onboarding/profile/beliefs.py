@@ -20,6 +20,7 @@ from guardrails.consent import Purpose
 from onboarding.profile.catalogue import EventName, FieldName, Name, Strict, Texts, Value
 from onboarding.profile.evidence import Known
 from onboarding.profile.holding import Wishes, wishes_of
+from onboarding.profile.model import digest_of
 from onboarding.rules import Duration, read_data
 from onboarding.types import Event, Fact, Source
 
@@ -90,6 +91,11 @@ class BeliefFile(Strict):
 
     def named(self, id: str) -> BeliefKind | None:
         return next((each for each in self.beliefs if each.id == id), None)
+
+    @property
+    def made_by(self) -> str:
+        """Names this version of the file in what is made by it."""
+        return f"beliefs#{digest_of(self.model_dump_json().encode())}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +193,7 @@ def decayed(belief: Belief, kind: BeliefKind, half_life: timedelta, now: datetim
     return replace(belief, a=a + (belief.a - a) * keep, b=b + (belief.b - b) * keep, at=now)
 
 
-def fact_of(belief: Belief, known: Known, half_life: timedelta) -> Fact:
+def fact_of(belief: Belief, known: Known, kinds: BeliefFile) -> Fact:
     """A belief as a fact, for rules, the graph and whoever lists what is known."""
     sure = belief.mean if belief.a >= belief.b else 1 - belief.mean
     source = Source.DECLARED if belief.declared else Source.INFERRED
@@ -200,7 +206,8 @@ def fact_of(belief: Belief, known: Known, half_life: timedelta) -> Fact:
         source,
         belief.at,
         belief.evidence,
-        None if belief.declared else belief.at + half_life,
+        None if belief.declared else belief.at + kinds.half_life,
+        made_by=kinds.made_by,
     )
 
 

@@ -20,6 +20,10 @@ from onboarding.profile.graph import Edge, Kind, error_node, inverses, node
 from onboarding.rules import Duration, read_data
 from onboarding.types import Event, Fact
 
+Relation = Literal[
+    "finished", "has_role", "hit", "in", "cites", "uses", "open_to", "solved_by", "for", "denied"
+]
+
 
 class EdgeRule(Strict):
     """An event of this name leads from its user, its account, or a field's value to a field's value
@@ -27,10 +31,7 @@ class EdgeRule(Strict):
     holds a hash, and those of free providers lead nowhere."""
 
     event: EventName
-    rel: Literal[
-        *("finished", "has_role", "hit", "in", "cites", "uses"),
-        *("open_to", "solved_by", "for", "denied"),
-    ]
+    rel: Relation
     src: Literal["user", "account"] | FieldName = "user"
     src_kind: Kind | None = None
     dst_kind: Kind

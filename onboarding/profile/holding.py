@@ -12,6 +12,7 @@ the profile itself is a declared fact too, under a name that no file can give to
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -23,6 +24,8 @@ OFF: Final = "~off"
 QUIET: Final = "~quiet."
 DELETED: Final = "~deleted."
 UNASKED: Final = "~unasked."
+PAGE: Final = "profile"
+"""What made a fact that was said on the person's own page."""
 YES, NO = "yes", "no"
 _RANK = {Source.DECLARED: 2, Source.IMPORTED: 1, Source.INFERRED: 0}
 
@@ -37,13 +40,19 @@ class Wishes(NamedTuple):
 
 
 def declared(
-    person: Person, name: str, value: str, now: datetime, evidence: tuple[str, ...] = ()
+    person: Person,
+    name: str,
+    value: str,
+    now: datetime,
+    evidence: tuple[str, ...] = (),
+    made_by: str = PAGE,
 ) -> Fact:
-    """What a person said themselves; it does not expire. Wishes are kept to help them, whatever
-    they allow besides."""
+    """What a person said themselves, on their page unless it says otherwise; it does not expire.
+    Wishes are kept to help them, whatever they allow besides."""
     purpose = Purpose.SUPPORT if name.startswith("~") else Purpose.PRODUCT_ANALYTICS
     who = (person.tenant, person.user)
-    return Fact(*who, name, value, 1.0, Source.DECLARED, now, evidence, purpose=purpose)
+    said = Fact(*who, name, value, 1.0, Source.DECLARED, now, evidence, purpose=purpose)
+    return replace(said, made_by=made_by)
 
 
 def is_wish(fact: Fact) -> bool:

@@ -99,6 +99,7 @@ def judged(
         expires=now + LASTS,
         odds=odds,
         reasons=tuple(reasons),
+        made_by=model.made_by,
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -57,17 +58,20 @@ class Spoke(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FactModel:
-    """Weights made ready to be used; `of` is what the file says."""
+    """Weights made ready to be used; `of` is what the file says, `made_by` names this version of
+    them in what they infer."""
 
     of: Weights
     matrix: Array
     bias: Array
     index: Mapping[str, int]
+    made_by: str
 
     @classmethod
     def from_weights(cls, of: Weights) -> FactModel:
         index = {name: at for at, name in enumerate(of.features)}
-        return cls(of, np.array(of.weights, dtype=float), np.array(of.bias, dtype=float), index)
+        weights, bias = np.array(of.weights, dtype=float), np.array(of.bias, dtype=float)
+        return cls(of, weights, bias, index, f"model/{of.fact}#{digest_of(dump_weights(of))}")
 
     def odds(self, cues: Cues) -> dict[str, float]:
         """Sum to 1; in the order of the values."""
@@ -150,6 +154,11 @@ def dump_weights(weights: Weights) -> bytes:
     """One line a row, so that a refit can be read as a difference."""
     plain: dict[str, Any] = weights.model_dump(mode="json")
     return orjson.dumps(plain, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def digest_of(content: bytes) -> str:
+    """Names a version of a file."""
+    return sha256(content).hexdigest()[:12]
 
 
 def _content(name: str, folder: Path | None) -> bytes | None:

@@ -3,22 +3,33 @@ be changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from onboarding.profile.beliefs import BELIEF, BeliefFile
 from onboarding.profile.catalogue import FactCatalogue
 from onboarding.profile.holding import Wishes, is_known, profile_of, wishes_of
+from onboarding.profile.keeping import lineage
 from onboarding.profile.questions import Offer
-from onboarding.types import UNKNOWN, Fact, Source
+from onboarding.types import UNKNOWN, Event, Fact, Source
+
+
+class Origin(NamedTuple):
+    """An event, or a question, behind a fact; name and time while it is still stored."""
+
+    id: str
+    event: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One thing that is known, or thought, of somebody. `why` names what spoke for it; `used` is
     False where it is not sure enough to be acted on. `choices` are the values to correct it to, as
-    value and words; `prediction` is what a belief expects next."""
+    value and words; `prediction` is what a belief expects next. `made_by` is the version of the
+    model or rules, or the way it was said; `origins` is what it goes back to."""
 
     name: str
     says: str
@@ -32,15 +43,19 @@ class Line:
     evidence: tuple[str, ...]
     choices: Mapping[str, str]
     prediction: str | None = None
+    made_by: str = ""
+    origins: tuple[Origin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """All of it. `quiet` are names that are not inferred, `off` whether personalisation is."""
+    """All of it. `quiet` are names that are not inferred, `unasked` those that are not asked for,
+    `off` whether personalisation is."""
 
     lines: tuple[Line, ...]
     quiet: tuple[str, ...]
     off: bool
+    unasked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +102,36 @@ IMPORTED = {"en": "your company's records say so", "de": "so steht es bei Ihrer 
 YOU_DID = {"en": "what you did so far", "de": "was Sie bisher getan haben"}
 
 
-def tell(facts: Iterable[Fact], words: Words, now: datetime, locale: str = "en") -> Told:
+def tell(
+    facts: Iterable[Fact],
+    words: Words,
+    now: datetime,
+    locale: str = "en",
+    events: Iterable[Event] = (),
+) -> Told:
     """In the order of the files, beliefs last. What is stored is shown also while personalisation
-    is off."""
+    is off. `events` are those that may be named as origins."""
     stored = tuple(facts)
     wishes = wishes_of(stored)
     shown = [f for f in stored if not f.name.startswith("~off")]
     held = profile_of(shown, now).facts
     order = [*words.facts.facts, *(BELIEF + kind.id for kind in words.beliefs.beliefs)]
-    lines = tuple(_line(held[name], words, wishes, locale) for name in order if name in held)
-    return Told(lines, tuple(sorted(wishes.quiet)), wishes.off)
+    known = {event.message_id: event for event in events}
+    lines = tuple(
+        replace(_line(held[n], words, wishes, locale), origins=origins(held[n], stored, known))
+        for n in order
+        if n in held
+    )
+    return Told(lines, tuple(sorted(wishes.quiet)), wishes.off, tuple(sorted(wishes.unasked)))
+
+
+def origins(fact: Fact, facts: Sequence[Fact], known: Mapping[str, Event]) -> tuple[Origin, ...]:
+    """What a fact goes back to, through the facts that it was made from."""
+    found = []
+    for id in lineage(fact, facts):
+        event = known.get(id)
+        found.append(Origin(id, event.name, event.occurred_at) if event else Origin(id))
+    return tuple(found)
 
 
 def _line(fact: Fact, words: Words, wishes: Wishes, locale: str) -> Line:
@@ -113,6 +148,7 @@ def _line(fact: Fact, words: Words, wishes: Wishes, locale: str) -> Line:
         evidence=fact.evidence,
         choices=_choices(fact.name, words, locale),
         prediction=_prediction(fact, words, locale),
+        made_by=fact.made_by,
     )
 
 

@@ -76,6 +76,7 @@ async def test_the_document_is_served_and_names_every_endpoint() -> None:
         "/v1/me/profile",
         "/v1/me/profile/{name}",
         "/v1/me/profile/{name}/inference",
+        "/v1/me/profile/{name}/question",
         "/v1/me/questions",
         "/v1/me/questions/{question}",
         "/v1/page",

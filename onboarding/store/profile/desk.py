@@ -27,6 +27,7 @@ from onboarding.profile.holding import (
     DELETED,
     NO,
     OFF,
+    PAGE,
     QUIET,
     UNASKED,
     YES,
@@ -93,8 +94,8 @@ class ProfileDesk:
         model = self_model(known, self._parts.words.beliefs, now)
         if not _may_infer(known):
             return Learned(profile_of(facts, now), model, 0)
-        half_life = self._parts.words.beliefs.half_life
-        beliefs = [fact_of(b, known, half_life) for b in model.beliefs if not b.declared]
+        kinds = self._parts.words.beliefs
+        beliefs = [fact_of(b, known, kinds) for b in model.beliefs if not b.declared]
         await self._forget_beliefs(known, {fact.name for fact in beliefs})
         found = [*infer(known, self._parts.mind, now), *beliefs]
         fresh = news(found, _inferred(facts), now)
@@ -131,7 +132,9 @@ class ProfileDesk:
         """All that is known and thought of them, in plain words."""
         _, facts = await self._allowed(person)
         stored = await self._parts.store.model(person.tenant, person.user)
-        told = tell(facts, self._parts.words, self._clock(), locale)
+        now = self._clock()
+        history = await self._parts.history(person, now) if facts else History()
+        told = tell(facts, self._parts.words, now, locale, history.recent)
         model = stored.model if stored is not None else SelfModel()
         return Page(told, model.alignment, model.trusted, facts)
 
@@ -155,6 +158,11 @@ class ProfileDesk:
             who = (person.tenant, person.user)
             await self._parts.store.remove(*who, [name], Source.INFERRED)
 
+    async def allow_question(self, person: Person, name: str, *, allowed: bool) -> None:
+        """Raises NoSuchFactError."""
+        self._choices(name)
+        await self._say(person, UNASKED + name, NO if allowed else YES)
+
     async def personalise(self, person: Person, *, on: bool) -> None:
         """Off: nothing is inferred, and what is stored is not used, until it is on again."""
         await self._say(person, OFF, NO if on else YES)
@@ -169,7 +177,10 @@ class ProfileDesk:
         if not consents.allows(Purpose.PRODUCT_ANALYTICS):
             return 0
         now, who = self._clock(), (person.tenant, person.user)
-        facts = [Fact(*who, n, v, 1.0, Source.IMPORTED, now) for n, v in values.items()]
+        facts = [
+            Fact(*who, name, value, 1.0, Source.IMPORTED, now, made_by="import")
+            for name, value in values.items()
+        ]
         return await self._parts.store.add(person.tenant, facts)
 
     async def asked(self, person: Person) -> tuple[Asked, ...]:
@@ -228,7 +239,8 @@ class ProfileDesk:
         if not await self._parts.store.reply(*who, session, question, reply):
             raise NotAskedError(question)
         if value is not None:
-            await self._say(person, asked.fact, value, evidence_of(question, session))
+            shown = evidence_of(question, session)
+            await self._say(person, asked.fact, value, shown, f"question/{question}")
         elif never:
             await self._say(person, UNASKED + asked.fact, YES)
 
@@ -281,8 +293,11 @@ class ProfileDesk:
         if edges:
             await self._parts.graph.add(person.tenant, edges)
 
-    async def _say(self, person: Person, name: str, value: str, *evidence: str) -> None:
-        said = declared(person, name, value, self._clock(), evidence)
+    async def _say(
+        self, person: Person, name: str, value: str, evidence: str = "", made_by: str = PAGE
+    ) -> None:
+        shown = (evidence,) if evidence else ()
+        said = declared(person, name, value, self._clock(), shown, made_by)
         await self._parts.store.add(person.tenant, [said])
 
     def _choices(self, name: str) -> tuple[str, ...]:

@@ -26,13 +26,22 @@ from onboarding.profile.questions import (
 )
 from onboarding.profile.showing import Shown
 from onboarding.profile.telling import Told, Words
-from onboarding.types import Fact, Person, Profile
+from onboarding.types import Fact, History, Person, Profile
 
 Score = Callable[[Person, Profile], Awaitable[Scores]]
 """What the ranker would give each action for somebody of this profile."""
 Foresee = Callable[[Person, Sequence[Profile], AbstractSet[str] | None], Awaitable[Sequence[Shown]]]
 """What the rules would show the person with each of these profiles and the host's rights; nothing
 where they cannot tell."""
+
+
+Reading = Callable[[Person, datetime], Awaitable[History]]
+"""What is stored of a person's events."""
+
+
+async def reads_no_events(_person: Person, _now: datetime) -> History:
+    """Where no events are kept, their ids are all that is told of them."""
+    return History()
 
 
 async def no_scores(_person: Person, _profile: Profile) -> Scores:
@@ -49,7 +58,8 @@ async def foresees_nothing(
 
 @dataclass(frozen=True, slots=True)
 class ProfileParts:
-    """`score` says what an answer would change, `foresee` where no model can."""
+    """`score` says what an answer would change, `foresee` where no model can; `history` has the
+    events that facts go back to."""
 
     store: ProfileStore
     graph: GraphStore
@@ -60,6 +70,7 @@ class ProfileParts:
     edges: GraphFile
     score: Score = no_scores
     foresee: Foresee = foresees_nothing
+    history: Reading = reads_no_events
 
 
 @dataclass(frozen=True, slots=True)

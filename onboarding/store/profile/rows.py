@@ -42,6 +42,7 @@ def fact_row(tenant: str, fact: Fact) -> dict[str, Any]:
         "evidence": _json([ref("evidence", id) for id in fact.evidence]),
         "odds": _json(dict(fact.odds)),
         "reasons": _json([_reason(each) for each in fact.reasons]),
+        "made_by": code("made_by", fact.made_by) if fact.made_by else "",
     }
 
 
@@ -60,6 +61,7 @@ def fact_of(row: RowMapping | Mapping[str, Any]) -> Fact:
         purpose=Purpose(row["purpose"]),
         odds=orjson.loads(row["odds"]),
         reasons=tuple(orjson.loads(row["reasons"])),
+        made_by=row["made_by"],
     )
 
 

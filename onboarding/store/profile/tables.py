@@ -24,6 +24,7 @@ profile_fact = Table(
     Column("evidence", Text, nullable=False),
     Column("odds", Text, nullable=False),
     Column("reasons", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
     Index("profile_fact_by_age", "tenant", "valid_from"),
 )
 

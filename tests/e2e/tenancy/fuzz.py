@@ -195,6 +195,7 @@ class Fuzz:
             "/v1/me/mode": {"mode": "advanced"},
             "/v1/me/profile/{name}": {"value": "developer"},
             "/v1/me/profile/{name}/inference": {"allowed": True},
+            "/v1/me/profile/{name}/question": {"allowed": True},
             "/v1/me/personalisation": {"on": True},
             "/v1/me/questions/{question}": {"session": "s1"},
             "/v1/me/presence": {"typing": True},

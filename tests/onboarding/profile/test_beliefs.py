@@ -51,7 +51,7 @@ def test_the_other_way_is_a_belief_too() -> None:
     (belief,) = self_model(known(*did("nnn")), KINDS, NOW).beliefs
     assert belief.value == "sample"
     assert belief.mean < 0.5
-    assert fact_of(belief, known(), KINDS.half_life).confidence == pytest.approx(1 - belief.mean)
+    assert fact_of(belief, known(), KINDS).confidence == pytest.approx(1 - belief.mean)
 
 
 @pytest.mark.parametrize("outcomes", ["", "y", "yy", "yn", "nyyn"])
@@ -160,7 +160,7 @@ def test_a_deleted_belief_begins_anew() -> None:
 
 def test_a_belief_is_told_in_plain_words_with_its_prediction() -> None:
     model = self_model(known(*did("yyyyy")), KINDS, NOW)
-    fact = fact_of(model.beliefs[0], known(), KINDS.half_life)
+    fact = fact_of(model.beliefs[0], known(), KINDS)
     assert fact.source is Source.INFERRED
     assert fact.expires == NOW + 30 * DAY
     (line,) = tell([fact], Words(load_facts(), KINDS), NOW).lines
