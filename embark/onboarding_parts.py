@@ -32,7 +32,7 @@ from guardrails.decisions import Row
 from guardrails.refs import owner
 from guardrails.store import StoreUnavailableError
 from onboarding.engine.building import Engine, Outside, Stores, build, new_id
-from onboarding.engine.files import Files, load_files
+from onboarding.engine.files import Files, load_files, read_folder
 from onboarding.engine.following import Follower
 from onboarding.features.updating import FeatureUpdater
 from onboarding.journeys.lint import lint
@@ -46,7 +46,6 @@ from onboarding.store.interventions.in_app import nowhere
 from onboarding.store.interventions.watches import SqlWatches
 from onboarding.store.journeys import progress_sql
 from onboarding.store.journeys.catalogue_sql import SqlCatalogues
-from onboarding.store.journeys.folder import read_folder
 from onboarding.store.journeys.store import Draft, PublishError
 from onboarding.store.profile import sql as profile_sql
 from onboarding.store.profile.graph_sql import SqlGraph

@@ -19,6 +19,7 @@ from embark.onboarding_database import open_database
 from embark.records import now
 from embark.settings import Settings
 from guardrails.refs import stamp
+from onboarding.engine.files import Folder, read_folder
 from onboarding.journeys import SCHEMAS, Catalogue, Preview, load_sources, preview, schema
 from onboarding.journeys.lint import Finding, Published, lint
 from onboarding.rules import DataFileError
@@ -32,7 +33,6 @@ from onboarding.store.journeys import (
     Switch,
 )
 from onboarding.store.journeys.catalogue_sql import SqlCatalogues
-from onboarding.store.journeys.folder import Folder, read_folder
 from onboarding.store.journeys.people import read_people
 from onboarding.store.journeys.progress_sql import SqlProgress
 

@@ -25,12 +25,21 @@ from onboarding.events import load_catalogue as load_events
 from onboarding.features import SHIPPED as SHIPPED_FEATURES
 from onboarding.features import FeatureSet, load_features
 from onboarding.interventions.detecting import Detectors
-from onboarding.interventions.signals import Signals
+from onboarding.interventions.signals import Signals, unknown_names
 from onboarding.interventions.templating import FOLDER as SHIPPED_TEMPLATES
 from onboarding.interventions.templating import Templates
-from onboarding.journeys import Catalogue, States, load_folder, read_states
-from onboarding.journeys.lint import event_names, widened
+from onboarding.journeys import (
+    FOLDERS,
+    Catalogue,
+    FileKind,
+    States,
+    Via,
+    load_folder,
+    read_states,
+)
+from onboarding.journeys.lint import Known, event_names, widened
 from onboarding.profile import (
+    FactCatalogue,
     Mind,
     Words,
     load_beliefs,
@@ -44,9 +53,31 @@ from onboarding.profile.growing import GraphFile
 from onboarding.profile.inviting import InviteFile, load_invites
 from onboarding.profile.questions import QuestionFile
 from onboarding.ranking.sentences import Sentences, approved
-from onboarding.rules import DataFile, Form, Typed, Vocabulary, read_data
+from onboarding.rules import DataFile, DataFileError, Form, Typed, Vocabulary, read_data
 
 NO_ACTIONS: Final = Actions("none", 1, (), Texts())
+MEDIA: Final = "media"
+"""Below `guides`: clips and their captions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What rules and definitions may name, and the definitions. `known` is what lint holds them
+    against."""
+
+    events: EventCatalogue
+    features: FeatureSet
+    facts: FactCatalogue
+    states: States | None
+    actions: Actions
+    templates: Templates
+    catalogue: Catalogue
+    known: Known
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """With what the definitions name themselves."""
+        return widened(self.known.vocabulary, self.catalogue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,45 +102,66 @@ class Files:
     sentences: Sentences
 
 
-def load_files(folder: Path) -> Files:
-    """Raises DataFileError with file, line and column of each mistake."""
+def read_folder(folder: Path, flows: frozenset[str] | None = None) -> Folder:
+    """Those parts of it that are there; `flows` names what kits may call. Raises DataFileError."""
+    if not folder.is_dir():
+        raise DataFileError([f"{folder}:1:1: the folder: there is none"])
     events = load_events(SHIPPED_EVENTS, *_there(folder / "events"))
     features = load_features(events, SHIPPED_FEATURES, *_there(folder / "features"))
     facts = load_facts(_file(folder / "profile" / "facts.yaml"))
-    journeys = load_folder(folder)
     states = read_states(folder / "states.yaml") if _file(folder / "states.yaml") else None
-    vocabulary = widened(
-        Vocabulary(
-            events=event_names(events),
-            features={name: Typed(Form.NUMBER) for name in features.names},
-            facts={name: frozenset(kind.values) for name, kind in facts.facts.items()},
-            states=states.typed() if states is not None else {},
-        ),
-        journeys,
+    templates = Templates.load((SHIPPED_TEMPLATES, *_there(folder / "templates")))
+    catalogue = load_folder(folder)
+    vocabulary = Vocabulary(
+        events=event_names(events),
+        features={
+            name: Typed(Form.TEXT if each.is_category else Form.NUMBER)
+            for name, each in features.features.items()
+        },
+        facts={name: frozenset(kind.values) for name, kind in facts.facts.items()},
+        states=states.typed() if states is not None else {},
     )
-    profile = folder / "profile"
+    actions = _actions(folder / "actions", widened(vocabulary, catalogue))
+    known = Known(
+        vocabulary=vocabulary,
+        actions=frozenset(actions.by_id) if actions is not NO_ACTIONS else None,
+        flows=flows,
+        templates=frozenset(f"{via}/{name}" for name in templates.names for via in Via),
+        media=_media(folder / FOLDERS[FileKind.GUIDE]),
+    )
+    return Folder(events, features, facts, states, actions, templates, catalogue, known)
+
+
+def load_files(folder: Path) -> Files:
+    """Raises DataFileError with file, line and column of each mistake."""
+    read, profile = read_folder(folder), folder / "profile"
     return Files(
         folder=folder,
-        events=events,
-        features=features,
+        events=read.events,
+        features=read.features,
         mind=Mind(
-            facts,
-            load_evidence(facts, _file(profile / "evidence.yaml")),
-            load_models(facts, *_there(profile / "weights")),
+            read.facts,
+            load_evidence(read.facts, _file(profile / "evidence.yaml")),
+            load_models(read.facts, *_there(profile / "weights")),
         ),
-        words=Words(facts, load_beliefs(_file(profile / "beliefs.yaml"))),
-        questions=load_questions(facts, _file(profile / "questions.yaml")),
+        words=Words(read.facts, load_beliefs(_file(profile / "beliefs.yaml"))),
+        questions=load_questions(read.facts, _file(profile / "questions.yaml")),
         edges=load_graph(_file(profile / "graph.yaml")),
         invites=_invites(profile / "invites.yaml"),
-        actions=_actions(folder / "actions", vocabulary),
-        journeys=journeys,
-        states=states,
-        vocabulary=vocabulary,
+        actions=read.actions,
+        journeys=read.catalogue,
+        states=read.states,
+        vocabulary=read.vocabulary,
         detectors=Detectors.read(_own_or_shipped(folder / "friction" / "detectors.yaml")),
-        signals=_signals(folder / "friction" / "signals.yaml"),
-        templates=Templates.load((SHIPPED_TEMPLATES, *_there(folder / "templates"))),
+        signals=_signals(folder / "friction" / "signals.yaml", read.events),
+        templates=read.templates,
         sentences=approved(),
     )
+
+
+def _media(folder: Path) -> frozenset[str]:
+    found = (folder / MEDIA).glob("**/*")
+    return frozenset(path.relative_to(folder).as_posix() for path in found if path.is_file())
 
 
 def _invites(file: Path) -> InviteFile | None:
@@ -123,8 +175,12 @@ def _actions(folder: Path, vocabulary: Vocabulary) -> Actions:
     return load_actions(catalogue, load_texts(folder / "texts"), vocabulary)
 
 
-def _signals(own: Path) -> Signals:
-    return Signals.read(_shipped("signals.yaml"), *([read_data(own)] if own.is_file() else []))
+def _signals(own: Path, events: EventCatalogue) -> Signals:
+    read = (_shipped("signals.yaml"), *([read_data(own)] if own.is_file() else []))
+    fields = {name: contract.fields for name, contract in events.contracts.items()}
+    if problems := [told for file in read for told in unknown_names(file, fields)]:
+        raise DataFileError(problems)
+    return Signals.read(*read)
 
 
 def _own_or_shipped(own: Path) -> DataFile:

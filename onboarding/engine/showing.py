@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from guardrails.consent import Purpose
 from onboarding.engine.moments import Moments
-from onboarding.engine.standings import Permits
 from onboarding.journeys import (
     Catalogue,
     Guide,
@@ -48,6 +47,12 @@ class Page(NamedTuple):
 
 class UnknownGuideError(LookupError):
     """No such guide is published, or it has no such place."""
+
+
+class Permits(Protocol):
+    """What a person consents to now; False while nobody can be asked."""
+
+    async def may(self, tenant: str, subject: str | None, purpose: Purpose) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

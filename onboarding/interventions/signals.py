@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from guardrails.consent import Purpose
-from onboarding.rules import DataFile, DataFileError
+from onboarding.rules import DataFile, DataFileError, Problem, did_you_mean
 from onboarding.types import Event, Person
 
 LONGEST: Final = 120
@@ -110,6 +110,31 @@ class Signals:
         fields = event.serving(Purpose.SUPPORT)
         fitting = (source for source in sources if _fits(source, fields))
         return tuple(_signal(event, source, fields) for source in fitting)
+
+
+def unknown_names(file: DataFile, events: Mapping[str, Collection[str]]) -> Iterator[str]:
+    """Each event, and each field of one, that has no contract; `events` are names with fields.
+    Raises DataFileError."""
+    for number, source in enumerate(file.parse(_File).signals):
+        place = ("signals", number)
+        fields = events.get(source.event)
+        if fields is None:
+            near = did_you_mean(source.event, events)
+            message = f"there is no event {source.event}{near}"
+            yield file.told(Problem((*place, "event"), "unknown_event", message))
+            continue
+        for part, name in _named(source):
+            if name not in fields:
+                message = f"{source.event} has no field {name}{did_you_mean(name, fields)}"
+                yield file.told(Problem((*place, part), "unknown_field", message))
+
+
+def _named(source: Source) -> Iterator[tuple[str, str]]:
+    """Fields that a row reads, each with the part that reads it; `=word` reads none."""
+    for part in ("about", "code", "count"):
+        yield from ((part, name) for name in getattr(source, part) if not name.startswith("="))
+    yield from (("where", name) for name in source.where)
+    yield from (("known", name) for name in source.known.values())
 
 
 def person_of(event: Event) -> Person | None:

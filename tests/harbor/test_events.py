@@ -145,7 +145,8 @@ def test_what_a_person_does_comes_out_in_its_order(harbor: Harbor, receiver: Rec
         late = datetime.now(UTC) - datetime.fromisoformat(event["timestamp"])
         assert 0 <= late.total_seconds() < 60
     assert by_name["Connection Check Failed"]["properties"]["error_code"] == "HBR-201"
-    assert by_name["Import Failed"]["properties"]["error_code"] == "HBR-403"
+    failed = by_name["Import Failed"]["properties"]
+    assert (failed["connector"], failed["error_code"]) == ("csv", "HBR-403")
     everything = str(_events(receiver))
     assert "zoe@x.example" not in everything, "addresses of people stay in Harbor"
 

@@ -361,8 +361,14 @@ def _finish(app: FastAPI, work: Object, failure: Problem | None) -> None:
         event = "Import Failed" if failure else "Import Finished"
         said = {"mode": now["mode"], "rows": now["rows"], "state": state}
         if failure:
-            said["error_code"] = failure.code
+            said |= {"connector": _connector(tx, now), "error_code": failure.code}
         track(tx, now.workspace, now.get("started_by"), event, said)
+
+
+def _connector(tx: Tx, work: Object) -> str:
+    """What kind of source the rows come from."""
+    found = tx.find(work.workspace, "connection", work["connection_id"] or "")
+    return str(found["kind"]) if found is not None else "csv"
 
 
 def _after(tx: Tx, work: Object, *, failed: bool) -> None:

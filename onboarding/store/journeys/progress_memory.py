@@ -124,8 +124,8 @@ class MemoryProgress:
             if key[0][:2] == (tenant, ACCOUNT) and done.by == user:
                 self._done[key] = replace(done, by=None, evidence=())
                 gone += 1
-        for key in self._seen(tenant, user):
-            del self._guides[key]
+        for seen in self._seen(tenant, user):
+            del self._guides[seen]
             gone += 1
         return gone + (self._modes.pop((tenant, user), None) is not None)
 
@@ -213,8 +213,8 @@ class MemoryProgress:
         for key, done in list(self._done.items()):
             if key[0][:2] == (tenant, ACCOUNT) and done.by == old:
                 self._done[key] = replace(done, by=new)
-        for key in self._seen(tenant, old):
-            mark = self._guides.pop(key)
+        for theirs in self._seen(tenant, old):
+            mark = self._guides.pop(theirs)
             known = self._guides.get((tenant, new, mark.guide))
             self._guides[tenant, new, mark.guide] = known.with_(mark) if known else mark
         chosen = self._modes.pop((tenant, old), None)

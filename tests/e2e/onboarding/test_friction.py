@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -42,7 +43,7 @@ async def message(person: Someone) -> Body | None:
         if await withheld(person):
             return None
         assert time.monotonic() < ends, "no message"
-        time.sleep(POLL_S)
+        await asyncio.sleep(POLL_S)
     return found[0]
 
 
@@ -71,6 +72,6 @@ async def test_a_message_says_how_to_mend_it(product: Running) -> None:
         pytest.fail(f"each of {PEOPLE} people was drawn to get nothing")
     late = time.time() - (await arrived(owner, "Import Failed")).timestamp()
     assert late <= PROMISED_S, f"{late:.2f} s"
-    assert told["title"]
+    assert "csv" in told["title"] + told["body"], "the source is named"
     assert told["body"]
     assert told["seen"] is False

@@ -53,6 +53,7 @@ CALM = Policy(nothing=0.0, explore=0.0)
 EVERY_RIGHT = frozenset(
     {
         *("connections.manage", "imports.run", "dashboards.edit", "members.invite"),
+        *("alerts.manage", "kits.apply"),
         *("security.manage", "alerts.edit", "keys.manage", "billing.manage"),
     }
 )

@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 from itertools import permutations
 from math import sqrt
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -16,7 +17,14 @@ from guardrails.consent import Purpose
 from guardrails.consent.fields import Tagged
 from onboarding.interventions.detecting import FILE, Detectors, Watch
 from onboarding.interventions.patterns import Looks
-from onboarding.interventions.signals import Signal, SignalKind, Signals, normal_form, person_of
+from onboarding.interventions.signals import (
+    Signal,
+    SignalKind,
+    Signals,
+    normal_form,
+    person_of,
+    unknown_names,
+)
 from onboarding.interventions.templating import Templates
 from onboarding.interventions.tracks import MOST_KEYS, MOST_MARKS
 from onboarding.rules import DataFileError, data_of, read_data
@@ -25,7 +33,8 @@ from tests.onboarding.interventions.making import ANA, NOON
 
 K = SignalKind
 DETECTORS = Detectors.read(read_data(FILE))
-SIGNALS = Signals.read(read_data(FILE.parent / "signals.yaml"))
+HARBOR = Path(__file__).parents[3] / "examples" / "harbor" / "onboarding" / "friction"
+SIGNALS = Signals.read(*(read_data(folder / "signals.yaml") for folder in (FILE.parent, HARBOR)))
 LOOKS = Looks(risk=lambda step: {"connect": 0.6}.get(step, 0.1), median={"connect": 30.0}.get)
 
 
@@ -308,16 +317,36 @@ def event(name: str, **fields: object) -> Event:
 
 
 def test_harbors_events_are_seen() -> None:
-    failed = SIGNALS.of(event("Import Failed", mode="full", error_code="HBR-301"))
+    failed = SIGNALS.of(
+        event("Import Failed", mode="full", connector="stripe", error_code="HBR-301")
+    )
     assert [(s.kind, s.about, s.code) for s in failed] == [
-        (K.IMPORT_FAILED, "full", "HBR-301"),
+        (K.IMPORT_FAILED, "stripe", "HBR-301"),
         (K.ERROR, "import", "HBR-301"),
         (K.LIMITED, "import", ""),
     ]
+    assert all(("source", "stripe") in signal.known for signal in failed)
     checked = SIGNALS.of(event("Connection Check Failed", connector="pg", error_code="HBR-105"))
     assert [(s.kind, s.about) for s in checked] == [(K.ERROR, "pg"), (K.DENIED, "pg")]
     assert dict(checked[0].known) == {"code": "HBR-105", "source": "pg"}
+    asked = SIGNALS.of(event("Rate Limited", operation="list_alerts", retry_after_s=30))
+    assert [(s.kind, dict(s.known)) for s in asked] == [(K.LIMITED, {"retry_after": "30"})]
     assert SIGNALS.of(event("Dashboard Created")) == ()
+
+
+def test_rows_name_events_and_fields_that_have_contracts() -> None:
+    text = (
+        "signals:\n"
+        "  - {event: form_lft, signal: form_left, about: [form]}\n"
+        "  - {event: form_left, signal: form_left, about: [frm], known: {step: stage}}\n"
+    )
+    found = list(unknown_names(data_of(text, "signals.yaml"), {"form_left": {"form", "step"}}))
+    assert [line.partition(" ")[2] for line in found] == [
+        "signals.0.event: there is no event form_lft; did you mean form_left?",
+        "signals.1.about: form_left has no field frm; did you mean form?",
+        "signals.1.known: form_left has no field stage; did you mean step?",
+    ]
+    assert [line.split(":")[1] for line in found] == ["2", "3", "3"]
 
 
 def test_a_field_that_is_not_for_support_is_not_seen() -> None:

@@ -25,7 +25,7 @@ from onboarding.interventions.fixes import (
     choose,
     packet_of,
 )
-from onboarding.interventions.signals import Signal, SignalKind, Signals
+from onboarding.interventions.signals import Signal, SignalKind
 from onboarding.interventions.types import Channel
 from onboarding.rules import read_data
 from onboarding.store.interventions.helping import FrictionDesk
@@ -37,10 +37,9 @@ from onboarding.store.interventions.watches import MemoryWatches, SqlWatches, Wa
 from onboarding.types import Friction, Person
 from tests.guardrails.databases import postgres, sqlite
 from tests.onboarding.interventions.making import ANA, BO, DAY, HOUR, MINUTE, NOON
-from tests.onboarding.interventions.test_detectors import LOOKS, event
+from tests.onboarding.interventions.test_detectors import LOOKS, SIGNALS, event
 
 DETECTORS = Detectors.read(read_data(FILE))
-SIGNALS = Signals.read(read_data(FILE.parent / "signals.yaml"))
 PEOPLE = int(os.environ.get("EMBARK_TEST_FRICTION_PEOPLE", "1000"))
 
 

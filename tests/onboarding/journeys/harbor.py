@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from onboarding.engine.files import Folder, read_folder
 from onboarding.journeys import Catalogue, States, read_states
 from onboarding.journeys.lint import Known
-from onboarding.store.journeys.folder import Folder, read_folder
 
 ROOT = Path(__file__).parents[3]
 HARBOR = ROOT / "examples" / "harbor"
