@@ -76,7 +76,7 @@ class SqlEventLog:
         ends = asyncio.get_running_loop().time() + within_s
         is_newest = self._tail.last(tenant) == after  # then others are asked after a while
         try:
-            while self._tail.last(tenant) <= after:
+            while not self._tail.after(tenant, after, 1):
                 left = ends - asyncio.get_running_loop().time()
                 if not (is_newest and left > 0):
                     if await self._has_after(tenant, after):

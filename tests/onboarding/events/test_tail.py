@@ -115,3 +115,11 @@ async def test_what_was_forgotten_is_told_to_nobody_who_lags(engine: Engine) -> 
     await SqlEventKeeping(engine, mac).forget("t", "ana", NOON + DAY)
     await asyncio.sleep(AGE_S)
     assert [e.user for _, e in await log.read("t", "g", 0, as_sent=True)] == ["bo"]
+
+
+async def test_who_waits_is_not_told_of_what_was_deleted(engine: Engine) -> None:
+    log = SqlEventLog(engine, mac, QUICK)
+    await stored(log, event("m1"))
+    await SqlEventKeeping(engine, mac).forget("t", "ana", NOON + DAY)
+    await asyncio.sleep(AGE_S)
+    assert not await log.changed("t", 0, 0.01)
