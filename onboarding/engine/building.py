@@ -125,6 +125,7 @@ def build(stores: Stores, files: Files, outside: Outside) -> Engine:
         progress=stores.progress,
         catalogues=catalogues,
     )
+    inviting = Inviting(GraphQueries(stores.graph), files.invites)
     parts = HearingParts(
         log=stores.log,
         moments=moments,
@@ -133,6 +134,7 @@ def build(stores: Stores, files: Files, outside: Outside) -> Engine:
         frictions=frictions,
         deliveries=stores.deliveries,
         placeholders={n: files.templates.placeholders(n) for n in files.templates.names},
+        inviting=inviting,
         clock=outside.clock,
     )
     hearing = Hearing(parts)
@@ -150,7 +152,7 @@ def build(stores: Stores, files: Files, outside: Outside) -> Engine:
         standings=JourneyStandings(standing),
         silences=Silences(stores.silences, outside.tenant, hearing.look, outside.clock),
         questions=Questions(profiles),
-        inviting=Inviting(GraphQueries(stores.graph), files.invites),
+        inviting=inviting,
     )
 
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from onboarding.engine.inviting import Inviting
 from onboarding.engine.moments import Moments
-from onboarding.engine.speaking import messages_of
+from onboarding.engine.speaking import NOTHING, REASON, locale_of, messages_of, wants_reason
 from onboarding.events import EventLog
-from onboarding.interventions import Reason
+from onboarding.interventions import Reason, Value
+from onboarding.rules import Moment
 from onboarding.store.interventions.helping import FrictionDesk
 from onboarding.store.interventions.store import DeliveryStore
-from onboarding.store.journeys.desk import JourneyDesk
+from onboarding.store.journeys.desk import JourneyDesk, Standing
 from onboarding.store.profile.desk import ProfileDesk
 from onboarding.types import Event, Person
 
@@ -36,6 +38,7 @@ class HearingParts:
     frictions: FrictionDesk
     deliveries: DeliveryStore
     placeholders: Mapping[str, Collection[str]]
+    inviting: Inviting
     clock: Callable[[], datetime]
 
 
@@ -74,13 +77,27 @@ class Hearing:
         if way is not None and reached:
             await self._achieved(person, way.enrolment.journey)
         plays = await parts.journeys.plays(person, moment, reached=reached)
+        standings = (*((way,) if way is not None else ()), *plays)
+        told = await self._told(person, moment, standings)
         found = [
             message
-            for standing in (*((way,) if way is not None else ()), *plays)
-            for message in messages_of(standing, moment, parts.placeholders)
+            for standing in standings
+            for message in messages_of(standing, moment, parts.placeholders, told)
         ]
         await parts.deliveries.plan(found, moment.now)
         return len(found)
+
+    async def _told(
+        self, person: Person, moment: Moment, standings: Sequence[Standing]
+    ) -> Mapping[str, Value]:
+        """What messages say beside the step; the graph is asked only where one says it."""
+        parts = self._parts
+        if not any(wants_reason(each, parts.placeholders) for each in standings):
+            return NOTHING
+        suggestion = await parts.inviting.of(person, moment)
+        if suggestion is None:
+            return NOTHING
+        return {REASON: suggestion.why.for_(locale_of(moment))}
 
     async def help(self, events: Sequence[Event]) -> None:
         """Frictions, each with its fix planned in the transaction that finds it."""

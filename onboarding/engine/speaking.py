@@ -32,21 +32,36 @@ _SCOPES: Final[Mapping[str, Scope]] = MappingProxyType(
 )
 STEP: Final = "step"
 """The placeholder that names the step which is open."""
+REASON: Final = "reason"
+"""The one that says whom to invite next, with which role and why."""
+NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
 
 
 def messages_of(
-    standing: Standing, moment: Moment, placeholders: Mapping[str, Collection[str]]
+    standing: Standing,
+    moment: Moment,
+    placeholders: Mapping[str, Collection[str]],
+    told: Mapping[str, Value] = NOTHING,
 ) -> tuple[Message, ...]:
-    """`placeholders` are those of each template: a message is given what its template asks for."""
+    """`placeholders` are those of each template: a message is given what its template asks for, of
+    `told` too. One whose reason is not there waits."""
     due = due_sends(standing.composed, standing.enrolment, standing.progress, moment)
-    return tuple(_message(standing, each, moment, placeholders) for each in due)
+    found = ((each, placeholders.get(each.template, ())) for each in due)
+    return tuple(
+        _message(standing, each, moment, _values(standing, moment, wanted, told))
+        for each, wanted in found
+        if REASON not in wanted or REASON in told
+    )
+
+
+def wants_reason(standing: Standing, placeholders: Mapping[str, Collection[str]]) -> bool:
+    """Whether a message of it says whom to invite."""
+    sent = (step.send.partition("/")[2] for step in standing.composed.steps if step.send)
+    return any(REASON in placeholders.get(template, ()) for template in sent)
 
 
 def _message(
-    standing: Standing,
-    sending: Sending,
-    moment: Moment,
-    placeholders: Mapping[str, Collection[str]],
+    standing: Standing, sending: Sending, moment: Moment, values: Mapping[str, Value]
 ) -> Message:
     journey, enrolment = standing.composed.journey, standing.enrolment
     channel = Channel(sending.via.value)
@@ -59,7 +74,7 @@ def _message(
         template=sending.template,
         journey=enrolment.ref,
         step=sending.key,
-        values=_values(standing, moment, placeholders.get(sending.template, ())),
+        values=values,
         entry=enrolment.entry,
         priority=journey.priority,
         exclusive=journey.exclusive,
@@ -91,8 +106,11 @@ def _quiet(journey: Journey) -> Quiet | None:
     return Quiet(entry.from_, entry.to, channels, zone)
 
 
-def _values(standing: Standing, moment: Moment, wanted: Collection[str]) -> dict[str, Value]:
-    return {STEP: _open_title(standing, moment)} if STEP in wanted else {}
+def _values(
+    standing: Standing, moment: Moment, wanted: Collection[str], told: Mapping[str, Value]
+) -> dict[str, Value]:
+    named: dict[str, Value] = {STEP: _open_title(standing, moment)} if STEP in wanted else {}
+    return named | {name: value for name, value in told.items() if name in wanted}
 
 
 def _open_title(standing: Standing, moment: Moment) -> str:

@@ -131,7 +131,7 @@ def test_publish_preview_and_show(shell: Shell, files: Path, people: Path) -> No
     assert (again.exit_code, again.stderr) == (ExitCode.OK, "nothing changes: not published\n")
     shown = shell.json("show")
     assert (shown["current"], shown["releases"][0]["note"]) == (1, "the first")
-    assert {"kind": "play", "name": "team-activation", "version": 1} in shown["files"]
+    assert {"kind": "play", "name": "team-activation", "version": 2} in shown["files"]
     assert shell("preview", files, "--exit-code").exit_code == ExitCode.OK
 
 
