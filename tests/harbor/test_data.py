@@ -245,3 +245,17 @@ def test_a_kit_is_applied_and_what_nobody_edited_goes_again(harbor: Harbor) -> N
     left = harbor.call("GET", "/v1/dashboards").json()["items"]
     assert [dashboard["name"] for dashboard in left] == ["Mine"]
     assert harbor.call("GET", "/v1/alerts").json()["items"] == []
+
+
+def test_a_kit_that_was_made_piece_by_piece_counts_and_is_forgotten(harbor: Harbor) -> None:
+    board = harbor.call("POST", "/v1/dashboards", json={"name": "Mine"}).json()["id"]
+    parts = {"name": "saas", "dashboards": [board], "alerts": []}
+    kit = harbor.call("POST", "/v1/kits/applied", json=parts).json()["id"]
+    (found,) = harbor.call("GET", "/v1/kits/applied").json()["items"]
+    assert (found["id"], found["name"], found["dashboards"]) == (kit, "saas", [board])
+    unknown = {**parts, "dashboards": ["dsh_0123456789abcdef"]}
+    assert harbor.call("POST", "/v1/kits/applied", json=unknown).status_code == 404
+
+    assert harbor.call("DELETE", f"/v1/kits/applied/{kit}").status_code == 204
+    assert harbor.call("GET", "/v1/kits/applied").json()["items"] == []
+    assert harbor.call("GET", f"/v1/dashboards/{board}").status_code == 200

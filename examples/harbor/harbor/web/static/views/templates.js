@@ -8,7 +8,7 @@ import { say } from "../notes.js";
 
 const APPLY = { needs: "kits.apply" };
 const NAMES = { ecommerce: "E-commerce", fintech: "Fintech", healthcare: "Healthcare",
-  "b2b-saas": "B2B SaaS" };
+  "b2b-saas": "B2B SaaS", saas: "B2B SaaS" };
 const NOTES = { healthcare: "Use pseudonymous ids only. Patient health data need a business " +
   "associate agreement." };
 
