@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.forking import Forked
 
 ROOT = Path(__file__).parents[2]
 STOP_S = 15
@@ -17,7 +18,7 @@ class Server(NamedTuple):
     """A running server; `process` may be killed by the test."""
 
     url: str
-    process: subprocess.Popen[str]
+    process: Forked
 
 
 @contextmanager
@@ -35,12 +36,8 @@ def acting(keys: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def _server(*module: str) -> Iterator[Server]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", *module], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    with process:
-        assert process.stdout is not None
+def _server(module: str, *arguments: str) -> Iterator[Server]:
+    with Forked(module, arguments) as process:
         url = process.stdout.readline().strip()
         assert url, "the server ended before it listened"
         try:

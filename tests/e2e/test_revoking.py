@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.process import ROOT, STOP_S
+from tests.e2e.process import STOP_S
 from tests.embark.project import PAGES
+from tests.forking import Forked, completed
 from tests.retrieval.building import folder_in_memory
 
 PROMISED_S = 60.0
-EMBARK = (sys.executable, "-m", "embark.cli", "--config")
+EMBARK = "embark.cli"
 SETTINGS = """
 data_dir = "data"
 [encoder]
@@ -45,24 +44,15 @@ def project() -> Iterator[Path]:
 
 def command(project: Path, *arguments: str) -> None:
     config = str(project / "embark.toml")
-    done = subprocess.run(
-        [*EMBARK, config, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = completed(EMBARK, ["--config", config, *arguments])
     assert done.returncode == 0, done.stderr
 
 
 @contextmanager
 def serving(project: Path) -> Iterator[httpx.Client]:
     config = str(project / "embark.toml")
-    process = subprocess.Popen(
-        [*EMBARK, config, "serve", "--port", "0"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with process:
-        assert process.stdout is not None
+    log = project / "server.log"
+    with Forked(EMBARK, ["--config", config, "serve", "--port", "0"], stderr=log) as process:
         try:
             url = process.stdout.readline().strip()
             with httpx.Client(base_url=url, timeout=20, trust_env=False) as client:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.forking import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 20.0
@@ -27,7 +26,7 @@ class Harbor:
     base_url: str
     session: dict[str, Any]
     client: httpx.Client = field(repr=False)
-    process: subprocess.Popen[bytes] = field(repr=False)
+    process: Forked = field(repr=False)
 
     @property
     def port(self) -> int:
@@ -79,11 +78,8 @@ class Harbor:
 @contextmanager
 def running_harbor(folder: Path, *flags: str) -> Iterator[Harbor]:
     """Until the block ends; its data lies in `folder`."""
-    command = [sys.executable, "-m", "harbor", "--data", str(folder), "--port", "0",
-               "--sandbox", "--seed-demo", *flags]  # fmt: skip
-    path = os.pathsep.join(p for p in (str(ROOT / "examples" / "harbor"),
-                                       os.environ.get("PYTHONPATH", "")) if p)  # fmt: skip
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
+    given = ("--data", str(folder), "--port", "0", "--sandbox", "--seed-demo", *flags)
+    process = Forked("harbor", given)
     try:
         session = _ready(process, folder / "demo.json")
         with httpx.Client(base_url=session["base_url"], timeout=20) as client:
@@ -92,9 +88,10 @@ def running_harbor(folder: Path, *flags: str) -> Iterator[Harbor]:
     finally:
         process.terminate()
         process.wait(timeout=10)
+        process.close()
 
 
-def _ready(process: subprocess.Popen[bytes], file: Path) -> dict[str, Any]:
+def _ready(process: Forked, file: Path) -> dict[str, Any]:
     ends = time.monotonic() + READY_S
     while time.monotonic() < ends:
         if file.exists():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import subprocess
 import sys
 import time
@@ -17,7 +16,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing.context import ForkServerContext
 from random import Random
 from typing import Any
 
@@ -27,6 +25,7 @@ from onboarding.interventions.moves import LIVE
 from onboarding.store.interventions.sql import SqlDeliveries, upgrade
 from onboarding.store.interventions.store import Wanted
 from onboarding.types import Person
+from tests import forking
 from tests.e2e.interventions.worker import (
     EACH,
     POINTS,
@@ -74,12 +73,6 @@ def receivers() -> Iterator[tuple[int, int]]:
         started.stdout.close()
 
 
-def context() -> ForkServerContext:
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(["tests.e2e.interventions.worker"])
-    return forks
-
-
 class KillLoop:
     """`at_once` workers at a time; one of them is always about to die."""
 
@@ -106,7 +99,7 @@ class KillLoop:
         return found
 
     async def _rounds(self, store: SqlDeliveries, config: Config, found: Findings) -> None:
-        forks = context()
+        forks = forking.context()
         rounds = -(-self._kills // len(POINTS))
         order = self._rng.sample(POINTS * rounds, self._kills)
         for number, point in enumerate(order):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
+from tests import forking
 from tests.e2e.killing import harbor
 from tests.e2e.killing import worker as processes
 from tests.e2e.killing.checks import Findings, check, drained
@@ -95,8 +95,7 @@ class KillLoop:
             role: _deck(all_points(role, self.target), rng) for role in ("clerk", "worker")
         }
         prepare_journal(self.journal, self.folder)
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tests.e2e.killing.worker"])
+        context = forking.context()
         with _target(self.target, self.folder, self.seed) as target:
             self._where = target.prepare(self.folder)
             began = time.monotonic()

@@ -4,10 +4,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,12 +14,13 @@ from shutil import copytree
 import httpx
 import orjson
 
+from tests.forking import Forked, completed
 from tests.harbor.running import ROOT, Harbor, running_harbor
 
 HARBOR = ROOT / "examples" / "harbor"
 WRITE_KEY = "write-key-of-harbor-in-tests"
 STOP_S = 20
-_EMBARK = (sys.executable, "-m", "embark.cli", "--config", str(HARBOR / "embark.toml"))
+EMBARK, CONFIG = "embark.cli", ("--config", str(HARBOR / "embark.toml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,52 +45,33 @@ class Stage:
 
     def embark(self, *arguments: str) -> str:
         """The command, to its end; what it said, where it went well."""
-        done = subprocess.run(
-            [*_EMBARK, *arguments],
-            cwd=ROOT,
-            env=self._variables(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = completed(EMBARK, [*CONFIG, *arguments], ROOT, self._variables())
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
     @contextmanager
     def serving(self, port: int) -> Iterator[httpx.Client]:
         """One server of maybe several on the same database."""
-        with (self.folder / f"server-{port}.log").open("w") as log:
-            process = subprocess.Popen(
-                [*_EMBARK, "serve", "--port", str(port)],
-                cwd=ROOT,
-                env=self._variables(),
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+        log, given = self.folder / f"server-{port}.log", ("serve", "--port", str(port))
+        process = Forked(EMBARK, [*CONFIG, *given], ROOT, self._variables(), log)
         try:
-            assert process.stdout is not None
             url = process.stdout.readline().strip()
-            assert url, (self.folder / f"server-{port}.log").read_text()[-3000:]
+            assert url, log.read_text()[-3000:]
             with httpx.Client(base_url=self.url_of(port), timeout=30, trust_env=False) as client:
                 yield client
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.terminate()
             process.wait(STOP_S)
-            assert process.stdout is not None
-            process.stdout.close()
+            process.close()
 
     @staticmethod
     def url_of(port: int) -> str:
         return f"http://127.0.0.1:{port}"
 
     def _variables(self) -> dict[str, str]:
-        path = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p)
         address = self.harbor.base_url
         return {
             **os.environ,
-            "PYTHONPATH": path,
             "NO_COLOR": "1",
             "EMBARK_ENCODER__BACKEND": "hash",
             "EMBARK_DATA_DIR": str(self.data),

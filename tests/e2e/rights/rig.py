@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,11 +14,12 @@ from pathlib import Path
 
 from embark.periods import DEFAULTS
 from tests.embark.project import PAGES
+from tests.forking import Forked, completed
 from tests.harbor.running import ROOT, Harbor
 
 HARBOR = ROOT / "examples" / "harbor"
 STOP_S = 20
-READERS = 3
+READERS = 4
 """Groups that have their place in the log; features keep theirs with their states."""
 TOOLS = (
     *("get_me", "list_dashboards", "create_dashboard", "update_dashboard"),
@@ -39,28 +38,13 @@ class Place:
     def data(self) -> Path:
         return self.folder / "data"
 
-    def begun(self, *arguments: str) -> subprocess.Popen[str]:
-        """The command, under way; what it says is not kept."""
-        return subprocess.Popen(
-            [*_EMBARK, *arguments],
-            cwd=self.folder,
-            env=self._variables(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+    def begun(self, *arguments: str) -> Forked:
+        """The command, under way."""
+        return Forked(EMBARK, arguments, self.folder, self._variables())
 
     def embark(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The command, to its end."""
-        return subprocess.run(
-            [*_EMBARK, *arguments],
-            cwd=self.folder,
-            env=self._variables(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return completed(EMBARK, arguments, self.folder, self._variables())
 
     def caught_up(self, within_s: float = 30) -> None:
         """Until all that was sent has been heard by every reader of the log."""
@@ -73,8 +57,9 @@ class Place:
         books = sqlite3.connect(self.data / "onboarding.sqlite", timeout=30)
         try:
             newest = books.execute("SELECT max(number) FROM product_event").fetchone()[0]
-            asked = "SELECT count(*) FROM event_reader WHERE position >= ?"
-            return bool(books.execute(asked, (newest,)).fetchone()[0] == READERS)
+            asked = "SELECT count(*), min(position) FROM event_reader"
+            readers, slowest = books.execute(asked).fetchone()
+            return bool(readers >= READERS and slowest >= newest)
         finally:
             books.close()
 
@@ -82,39 +67,28 @@ class Place:
     def serving(self) -> Iterator[Served]:
         """Logs as much as it can, into the data folder."""
         self.data.mkdir(exist_ok=True)
-        with (self.data / "server.log").open("a") as log:
-            process = subprocess.Popen(
-                [*_EMBARK, "--set", "log_level=debug", "serve", "--port", "0"],
-                cwd=self.folder,
-                env=self._variables(),
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+        log, given = self.data / "server.log", ("--set", "log_level=debug", "serve", "--port", "0")
+        process = Forked(EMBARK, given, self.folder, self._variables(), log)
         try:
-            assert process.stdout is not None
             url = process.stdout.readline().strip()
-            assert url, (self.data / "server.log").read_text()[-2000:]
+            assert url, log.read_text()[-2000:]
             yield Served(url, process)
         finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
+            process.terminate()
             process.wait(STOP_S)
-            assert process.stdout is not None
-            process.stdout.close()
+            process.close()
 
     def _variables(self) -> dict[str, str]:
-        path = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p)
-        return {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1", **self.environment}
+        return {**os.environ, "NO_COLOR": "1", **self.environment}
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
     url: str
-    process: subprocess.Popen[str]
+    process: Forked
 
 
-_EMBARK = (sys.executable, "-m", "embark.cli")
+EMBARK = "embark.cli"
 
 
 def made(folder: Path, harbor: Harbor, **environment: str) -> Place:

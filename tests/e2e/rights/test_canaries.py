@@ -5,29 +5,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
-
-import pytest
 
 from guardrails.patterns import PatternRedactor
 from tests.api.acting import interrupts
 from tests.e2e.rights.canaries import files, hits
 from tests.e2e.rights.people import AT_ONCE, Person, at, joined
 from tests.e2e.rights.rig import made
-from tests.harbor.running import Harbor, running_harbor
+from tests.harbor.running import Harbor
 
 SEED = 20261121
 PEOPLE = 21
 OF_EACH = 3
 _ALPHABET = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-
-
-@pytest.fixture(scope="module")
-def harbor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbor]:
-    with running_harbor(tmp_path_factory.mktemp("harbor")) as running:
-        yield running
 
 
 def _word(rng: Random, length: int) -> str:

@@ -8,13 +8,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.api.serving import parse
 from tests.e2e.rights.canaries import files, hits
 from tests.e2e.rights.people import Person, at, joined, live
 from tests.e2e.rights.rig import Place, made
-from tests.harbor.running import Harbor, running_harbor
+from tests.harbor.running import Harbor
 
 PEOPLE = 60
 STAY = 6
@@ -29,12 +27,6 @@ STEADY = GUIDED - {"features", "deliveries"}
 """Those that time alone does not change."""
 LATE = 8
 """So many events: readers hold them while their person is erased."""
-
-
-@pytest.fixture(scope="module")
-def harbor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbor]:
-    with running_harbor(tmp_path_factory.mktemp("harbor")) as running:
-        yield running
 
 
 def left(people: list[Person], place: Place) -> list[tuple[str, str, str, str]]:

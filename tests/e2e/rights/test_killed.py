@@ -5,26 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-
-import pytest
 
 from tests.e2e.rights.canaries import files, hits
 from tests.e2e.rights.people import Person, at, joined, live
 from tests.e2e.rights.rig import Place, made
-from tests.harbor.running import Harbor, running_harbor
+from tests.harbor.running import Harbor
 
 KILLS = 4
 LONGEST_S = 0.3
 """Within this a small erasure is over, from the row of the ledger to its receipt."""
-
-
-@pytest.fixture(scope="module")
-def harbor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbor]:
-    with running_harbor(tmp_path_factory.mktemp("harbor")) as running:
-        yield running
 
 
 async def test_killed_erasures_are_finished(harbor: Harbor, tmp_path: Path) -> None:

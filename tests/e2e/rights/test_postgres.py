@@ -6,23 +6,16 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from sqlalchemy import create_engine, text
 
 from embark.onboarding_keeping import TABLES
 from tests.e2e.rights.canaries import files, hits, rows
 from tests.e2e.rights.people import Person, at, joined, live
 from tests.e2e.rights.rig import made
-from tests.harbor.running import Harbor, running_harbor
+from tests.harbor.running import Harbor
 from tests.postgres import CONNECT, POSTGRES, own_schema
 
 PEOPLE = 8
-
-
-@pytest.fixture(scope="module")
-def harbor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbor]:
-    with running_harbor(tmp_path_factory.mktemp("harbor")) as running:
-        yield running
 
 
 async def test_half_of_them_are_erased(harbor: Harbor, tmp_path: Path) -> None:

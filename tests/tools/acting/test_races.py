@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forking
 from tests.e2e.killing.failpoints import Failpoints
 from tests.e2e.killing.parts import journal_urls, open_journal, prepare_journal
 from tests.tools.acting import racing
@@ -62,8 +62,7 @@ def test_one_of_sixty_four_wins_and_one_of_sixty_four_does_it(journal: str, tmp_
     actions = asyncio.run(cards(journal, tmp_path))
     assert {action.state for action in actions} == {State.PENDING}
     course = racing.Course(journal, str(tmp_path), actions)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.tools.acting.racing"])
+    context = forking.context()
     with context.Manager() as manager, ProcessPoolExecutor(racing.PROCESSES, context) as pool:
         start = manager.Barrier(racing.PROCESSES)
         runs = [pool.submit(racing.run, course, n, start) for n in range(racing.PROCESSES)]
