@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from tests.e2e.onboarding.people import Someone, imports_csv, signed_up, states
 from tests.e2e.onboarding.stage import Running
 
-pytestmark = pytest.mark.alone
 PROMISED_S = 60.0
 AT_ONCE_S = 2.0
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-import pytest
-
 from tests.e2e.onboarding.people import (
     Body,
     Someone,
@@ -17,7 +15,6 @@ from tests.e2e.onboarding.people import (
 )
 from tests.e2e.onboarding.stage import Running
 
-pytestmark = pytest.mark.alone
 QUESTION = "What should I do next?"
 TRIES = 5
 

@@ -17,7 +17,6 @@ from tests.e2e.onboarding.people import (
 )
 from tests.e2e.onboarding.stage import Running, free_port
 
-pytestmark = pytest.mark.alone
 TRIES = 5
 """One decision in twenty shows nothing on purpose; a week of them is not drawn."""
 

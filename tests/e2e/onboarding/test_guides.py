@@ -8,7 +8,6 @@ import pytest
 from tests.e2e.onboarding.people import Body, Someone, imports_csv, invited, signed_up
 from tests.e2e.onboarding.stage import Running
 
-pytestmark = pytest.mark.alone
 HOME = "/app"
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-import pytest
-
 from tests.e2e.onboarding.people import Body, Someone, actions, spoken
 from tests.e2e.onboarding.stage import Running
 from tests.e2e.onboarding.test_conversation import of, text_of
 from tests.e2e.onboarding.test_personas import with_data
 
-pytestmark = pytest.mark.alone
 CLEO = "cleo@northwind.example"
 TRIES = 5
 

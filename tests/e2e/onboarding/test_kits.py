@@ -11,7 +11,6 @@ from tests.e2e.onboarding.people import Body, Someone, signed_up, spoken
 from tests.e2e.onboarding.stage import Running
 from tests.e2e.onboarding.test_conversation import of, text_of
 
-pytestmark = pytest.mark.alone
 PATIENCE_S = 20.0
 
 

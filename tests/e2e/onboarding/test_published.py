@@ -3,8 +3,6 @@ moved who was not to be, and who is new gets the new one."""
 
 from __future__ import annotations
 
-import pytest
-
 from tests.e2e.onboarding.people import (
     Body,
     Someone,
@@ -15,7 +13,6 @@ from tests.e2e.onboarding.people import (
 )
 from tests.e2e.onboarding.stage import Running
 
-pytestmark = pytest.mark.alone
 NAME = "executive-value"
 MORE = """  - id: tell
     action: share_dashboard

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-import pytest
-
 from tests.e2e.onboarding.people import actions, invited, signed_up, spoken
 from tests.e2e.onboarding.stage import Running
 from tests.e2e.onboarding.test_conversation import QUESTION, shown, state_of, text_of
 from tests.e2e.onboarding.test_personas import journey
-
-pytestmark = pytest.mark.alone
 
 
 def test_a_newcomer_is_asked_once_and_the_branch_follows(product: Running) -> None:
