@@ -8,7 +8,7 @@ consents, product ───┘        └─> readers of the log, the sweep of w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +19,14 @@ from sqlalchemy import Engine as Database
 
 from agent.choices import read as read_tool
 from api.interventions import Messages
-from embark.channel_parts import Texts, chosen_by, make_door, make_worker, open_channels
+from embark.channel_parts import (
+    Texts,
+    chosen_by,
+    heard_by,
+    make_door,
+    make_worker,
+    open_channels,
+)
 from embark.event_parts import EventParts, keep_events, make_events
 from embark.guidance import Guidance, GuidanceParts, Read, reads_nothing
 from embark.layers import ConfigurationError
@@ -33,7 +40,7 @@ from guardrails.refs import owner
 from guardrails.store import StoreUnavailableError
 from onboarding.engine.building import Engine, Outside, Stores, build, new_id
 from onboarding.engine.files import Files, load_files, read_folder
-from onboarding.engine.following import Follower
+from onboarding.engine.following import Follower, Handle
 from onboarding.features.updating import FeatureUpdater
 from onboarding.journeys.lint import lint
 from onboarding.rules import DataFileError
@@ -53,6 +60,7 @@ from onboarding.store.ranking import sql as ranking_sql
 from onboarding.store.ranking.champions import SqlChampions
 from onboarding.store.ranking.registry import ModelFolder
 from onboarding.store.ranking.silences import SqlSilences
+from onboarding.types import Event
 from tools.journal import Journal, OutboxRow, UnknownActionError
 from tools.tool import Catalogue as ReadingTools
 from tools.types import Actor
@@ -128,7 +136,9 @@ async def open_onboarding(
             events=make_events(settings, database, files.events, books.reader, around.vault, log),
             worker=make_worker(settings, chosen, channels, deliveries, texts),
             messages=Messages(
-                make_door(settings, chosen, channels, deliveries, files.templates), now
+                make_door(settings, chosen, channels, deliveries, files.templates),
+                now,
+                heard_by(settings, database),
             ),
         )
 
@@ -206,11 +216,21 @@ def _work(onboarding: Onboarding, settings: Settings) -> dict[str, Work]:
     engine, tenant = onboarding.engine, onboarding.tenant
     hearing, log, readers = engine.hearing, engine.stores.log, engine.readers
     updater = FeatureUpdater(log, engine.stores.features, engine.files.features, tenant)
+
+    def waking(handle: Handle) -> Handle:
+        """What was planned goes out at once."""
+
+        async def handled(events: Sequence[Event]) -> None:
+            await handle(events)
+            onboarding.worker.wake()
+
+        return handled
+
     work: dict[str, Work] = {
         "features": updater.run,
         "people": Follower(log, tenant, "people", hearing.learn, readers).run,
-        "progress": Follower(log, tenant, "progress", hearing.advance, readers).run,
-        "friction": Follower(log, tenant, "friction", hearing.help, readers).run,
+        "progress": Follower(log, tenant, "progress", waking(hearing.advance), readers).run,
+        "friction": Follower(log, tenant, "friction", waking(hearing.help), readers).run,
         "silences": Follower(log, tenant, "silences", engine.silences.hear, readers).run,
         "looks": _often(LOOKS_S, engine.silences.visit),
         "timers": _often(TIMERS_S, lambda: engine.frictions.visit(tenant, now())),

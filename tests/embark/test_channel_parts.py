@@ -18,6 +18,7 @@ from embark.channel_parts import (
     asked,
     channels_of,
     effects_of,
+    heard_by,
     open_interventions,
     reach_of,
 )
@@ -35,7 +36,8 @@ from onboarding.types import Person
 from tests.onboarding.interventions.making import NOON, mail
 from tests.onboarding.interventions.receivers import MailServer, ask, mail_server, provider
 from tools.http import Outbound
-from tools.webhooks import read_secrets
+from tools.store.engine import open_engine
+from tools.webhooks import read_secrets, signed, verified
 
 ANA = Person("default", "ana", "acme")
 SECRETS = read_secrets("whsec_" + "A" * 32)
@@ -87,6 +89,27 @@ async def test_who_has_no_directory_sends_no_mail(project: Path, server: MailSer
         assert "a@acme" not in "".join(lines)
         assert await parts.personal.erase("default", "ana") == 1
     assert server.taken == []
+
+
+async def test_providers_are_heard_whose_secret_is_set(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(f"sqlite:///{project / 'onboarding.sqlite'}")
+    try:
+        assert heard_by(load_settings().settings, engine) is None
+        monkeypatch.setenv("EMBARK_ONBOARDING__NEWS__SECRETS_ENV", "NEWS")
+        with pytest.raises(ConfigurationError, match=r"onboarding\.news"):
+            heard_by(load_settings().settings, engine)
+        monkeypatch.setenv("NEWS", "whsec_" + "B" * 32)
+        heard = heard_by(load_settings().settings, engine)
+        assert heard is not None
+        body = b'{"type": "delivery.bounced"}'
+        headers = signed(read_secrets("whsec_" + "B" * 32), "m1", NOON, body)
+        assert verified(heard.secrets, headers, body, NOON) == "m1"
+        assert await heard.seen.take("t", "deliveries", "m1", NOON)
+        assert not await heard.seen.take("t", "deliveries", "m1", NOON)
+    finally:
+        engine.dispose()
 
 
 def test_only_what_is_named_is_reached() -> None:
