@@ -116,6 +116,11 @@ class Guide(Protocol):
 
     async def situation(self, actor: Actor) -> Situation: ...
 
+    async def reply(self, actor: Actor, question: str, session: str, value: str | None) -> bool:
+        """What was answered; None leaves the question. False where it is not open any more, or
+        cannot be kept now."""
+        ...
+
 
 class Watch:
     """Tells the reader of one run where the person stands: early, without holding up the answer,

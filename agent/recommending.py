@@ -7,8 +7,10 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from agent.acting_node import ActingNode, person, said
+from agent.asked import choices, kept_question, picked
 from agent.guiding import NextStep, Question, Standing, wire_cards, wire_question
 from agent.language import Language
+from agent.memory import remembered
 from agent.running import RunContext, language_for
 from agent.state import ConversationState, Memory
 from agent.types import Answer, StepsShown
@@ -24,16 +26,30 @@ class RecommendingSteps(ActingNode):
         context = runtime.context
         words = language_for(context.turn)
         with self._node.step(runtime, state, "plan") as timings:
+            noted = await self._noted(state, context)
             standing = await self._standing(context, words)
         state = {**state, "timings_ms": timings}
         offered = self._offered(standing, context)
-        answer = self._speak(state, runtime, _text(standing, offered, words))
+        text = _text(standing, offered, words)
+        if noted:
+            text = f"{words.say('question_noted')}\n\n{text}"
+        answer = self._speak(state, runtime, text)
         if standing is None or not (standing.cards or standing.question):
             return said(answer, {})
         shown = StepsShown(context.reply_id, wire_cards(standing), wire_question(standing))
         runtime.stream_writer(shown)
         memory: Memory = {"offered": offered.tool} if offered is not None else {}
+        if standing.question is not None:
+            memory["asked"] = kept_question(standing.question, words)
         return said(_offering(answer, offered), memory)
+
+    async def _noted(self, state: ConversationState, context: RunContext) -> bool:
+        """Whether the text was an answer, and is kept."""
+        found = picked(remembered(state), context.turn.text)
+        guide = self._deps.guide
+        return (
+            found is not None and guide is not None and await guide.reply(person(context), *found)
+        )
 
     async def _standing(self, context: RunContext, words: Language) -> Standing | None:
         guide = self._deps.guide
@@ -73,8 +89,8 @@ def _text(standing: Standing | None, offered: NextStep | None, words: Language) 
 
 def _asked(question: Question, words: Language) -> str:
     """With why, and what may be answered."""
-    choices = "\n".join(f"- {label}" for label in question.choices.values())
-    return f"{words.say('steps_question', asks=question.asks, why=question.why)}\n\n{choices}"
+    listed = "\n".join(f"{n}. {each}" for n, each in enumerate(choices(question, words), 1))
+    return f"{words.say('steps_question', asks=question.asks, why=question.why)}\n\n{listed}"
 
 
 def _progress(standing: Standing, words: Language) -> str:

@@ -23,6 +23,7 @@ class Memory(TypedDict, total=False):
 
     wish: dict[str, object] | None  # an `agent.acting.Wish`, see `agent.memory`
     offered: str | None  # the tool that the last answer offered to run
+    asked: dict[str, object] | None  # the question put with the next steps, see `agent.asked`
 
 
 class ConversationState(TypedDict, total=False):

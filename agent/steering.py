@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from agent.asked import picked
 from agent.deps import Deps
 from agent.language import Control
 from agent.memory import remembered
@@ -28,6 +29,8 @@ class Way(NamedTuple):
 
 def steer(deps: Deps, state: ConversationState, context: RunContext, ruling: Ruling) -> Way:
     usual = _usual(deps, context, ruling)
+    if _answers(deps, state, context):
+        return Way("recommend")
     if deps.acting is None:
         return usual
     cause = state.get("cause", "")
@@ -41,6 +44,13 @@ def steer(deps: Deps, state: ConversationState, context: RunContext, ruling: Rul
     if control is not None and not (under_way and control is Control.CANCEL):
         return Way("manage", control.value)
     return Way("plan", ruling.reply) if under_way or _may_act(ruling) else usual
+
+
+def _answers(deps: Deps, state: ConversationState, context: RunContext) -> bool:
+    """Whether the text picks an answer of the question that was put with the next steps."""
+    if deps.guide is None or context.actor is None or state.get("cause"):
+        return False
+    return picked(remembered(state), context.turn.text) is not None
 
 
 def _usual(deps: Deps, context: RunContext, ruling: Ruling) -> Way:

@@ -148,6 +148,13 @@ class Guidance:
         facts = facts_of(moment) | invite_facts(invite, locale_of(moment))
         return Situation(facts, troubles_of(moment, self._parts.signals))
 
+    async def reply(self, actor: Actor, question: str, session: str, value: str | None) -> bool:
+        try:
+            return await self._parts.questions.reply(person_of(actor), question, session, value)
+        except StoreUnavailableError:
+            _log.warning("guidance.store_away")
+            return False
+
     async def respond(
         self, actor: Actor, card: tuple[str, str], kind: OutcomeKind, snooze: Snooze | None
     ) -> None:

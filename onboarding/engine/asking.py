@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Final
 
 from onboarding.engine.advising import SESSION_GAP, Advice, Asking, visit_began
+from onboarding.profile.errors import NoSuchValueError, NotAskedError
 from onboarding.profile.questions import Asked
 from onboarding.profile.telling import AskedLine, ask
 from onboarding.store.profile.desk import ProfileDesk
+from onboarding.types import Person
 
 VISIT: Final = "visit"
 
@@ -38,6 +40,14 @@ class Questions:
             asking.person, session, onboarding=not reached, rights=asking.rights
         )
         return None if offer is None else Posed(session, ask(offer, self.profiles.words, locale))
+
+    async def reply(self, person: Person, question: str, session: str, value: str | None) -> bool:
+        """False where it is not open, or has no such answer."""
+        try:
+            await self.profiles.reply(person, session, question, value)
+        except (NotAskedError, NoSuchValueError):
+            return False
+        return True
 
 
 def session_of(asked: Sequence[Asked], began: datetime | None, now: datetime) -> str:

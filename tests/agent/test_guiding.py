@@ -54,6 +54,11 @@ class FixedGuide:
     troubles: tuple[Trouble, ...] = ()
     delay_s: float = 0.0
     asked: list[tuple[str, str]] = field(default_factory=list)
+    replied: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+    async def reply(self, actor: Actor, question: str, session: str, value: str | None) -> bool:
+        self.replied.append((question, session, value))
+        return len(self.replied) == 1  # it is open once
 
     async def standing(self, actor: Actor, locale: str) -> Standing | None:
         self.asked.append((actor.subject, locale))
@@ -104,17 +109,41 @@ async def test_what_next_is_answered_with_progress_reasons_and_an_offer() -> Non
     assert [card["id"] for card in shown.cards] == [f"{'d' * 22}.set_lamp", f"{'d' * 22}.invite"]
 
 
+CHOICES = {"admin": "I set up", "reader": "I read"}
+ROLE = Question("role", "visit-1", "role", "What do you do?", "It helps.", CHOICES)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("I read", "reader"), ("i set up.", "admin"), ("2", "reader"), ("Leave this", None)],
+)
+async def test_the_next_message_may_answer_it(text: str, value: str | None) -> None:
+    guide = FixedGuide(replace(STANDING, question=ROLE))
+    stage = Guided(guide)
+    await stage.says("What should I do next?")
+    told = await stage.says(text)
+    assert guide.replied == [("role", "visit-1", value)]
+    assert told.text.startswith("Thank you, noted.\n\nYou have done 1 of 3 steps")
+    again = await stage.says(text)
+    assert not again.text.startswith("Thank you"), "it is not open any more"
+
+
+@pytest.mark.parametrize("text", ["yes", QUESTION, "4", "I read reports all day"])
+async def test_anything_else_is_a_turn_of_its_own(text: str) -> None:
+    guide = FixedGuide(replace(STANDING, question=ROLE))
+    stage = Guided(guide)
+    await stage.says("What should I do next?")
+    await stage.says(text)
+    assert guide.replied == []
+
+
 async def test_the_one_question_is_asked_with_why_and_what_may_be_answered() -> None:
-    choices = {"admin": "I set up", "reader": "I read"}
-    question = Question("role", "visit-1", "role", "What do you do?", "It helps.", choices)
-    told = await Guided(FixedGuide(replace(STANDING, question=question))).says(
-        "What should I do next?"
-    )
+    told = await Guided(FixedGuide(replace(STANDING, question=ROLE))).says("What should I do next?")
     asked, offer = told.text.split("\n\n")[-3:-1], told.text.split("\n\n")[-1]
     assert asked == [
         "One question, if you like, so that the next steps fit you better: "
         "**What do you do?** It helps.",
-        "- I set up\n- I read",
+        "1. I set up\n2. I read\n3. Leave this",
     ]
     assert offer.endswith("Shall I?"), "a plain yes is for the step"
     (shown,) = told.of(StepsShown)

@@ -16,12 +16,12 @@ def test_a_newcomer_is_asked_once_and_the_branch_follows(product: Running) -> No
     assert journey(first) == "first-steps"
     question = first["question"]
     assert question["id"] == "role"
-    events = spoken(newcomer, uuid4().hex, QUESTION)
+    thread = uuid4().hex
+    events = spoken(newcomer, thread, QUESTION)
     assert question["asks"] in text_of(events)
     assert state_of(events)["question"] == shown(events, "embark.next_actions")["question"]
     assert state_of(events)["question"]["session"] == question["session"]
-    said = {"session": question["session"], "value": "developer"}
-    newcomer.embark("POST", "/v1/me/questions/role", json=said).raise_for_status()
+    assert "noted" in text_of(spoken(newcomer, thread, "A developer."))
     after = newcomer.steps()
     assert journey(after) == "developer-first-call"
     assert after["question"] is None
