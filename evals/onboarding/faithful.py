@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onboarding.ranking import NOTHING, Explainer
+from onboarding.ranking import NOTHING, Explainer, Policy
 from onboarding.ranking.sentences import OTHER
 from onboarding.ranking.version import Version
 from onboarding.types import Card, Decision
@@ -22,17 +22,28 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Shares of cards. `coverage`, `by_model` are of all. Of those that a group explains, `falls`:
-    the score falls when the group is taken out, and with it the rank among the others as
-    they are; `lead_falls`, so does the lead over their mean when it is taken out of all of them,
-    which is more than the card claims; `ratio`, by how many times a random other group's fall."""
+    """Shares of cards. `coverage`, `by_model` are of all. Of those that a group explains, when the
+    group is taken out: `falls`, the score falls; `place_falls`, and by so much that the card loses
+    its place among the others as they are; `lead_falls`, its lead over their mean falls where the
+    group is taken out of all of them; `ratio`, by how many times a random other group's the score
+    falls. Cards that lead by more than any one group are among those with a rule's own reason."""
 
     cards: int
     coverage: float
     by_model: float
     falls: float
+    place_falls: float
     lead_falls: float
     ratio: float
+
+
+class _Effect(NamedTuple):
+    """Of taking the named group out of one card, and out of all; `random` of another group."""
+
+    score: float
+    places: int
+    lead: float
+    random: float
 
 
 def faithful(
@@ -45,47 +56,47 @@ def faithful(
     everything = [card for each in decisions for card in each.cards]
     explained = [(each, card) for each in decisions for card in each.cards if card.why.group]
     rng = np.random.default_rng(SEED)
-    falls, leads, own, other = [], [], [], []
-    for decision, card in explained[:MOST]:
-        score, lead, drop, rival = _effects(explainer, version, decision, card, rng)
-        falls.append(score > 0)
-        leads.append(lead > 0)
-        own.append(drop)
-        other.append(rival)
+    found = [_effect(explainer, version, d, card, rng) for d, card in explained[:MOST]]
     total = max(len(everything), 1)
+    none = float("nan")
+    own = np.array([each.score for each in found])
+    random = np.abs([each.random for each in found])
     return Shown(
-        cards=len(falls),
+        cards=len(found),
         coverage=sum(bool(card.why.key) for card in everything) / total,
         by_model=len(explained) / total,
-        falls=float(np.mean(falls)) if falls else float("nan"),
-        lead_falls=float(np.mean(leads)) if leads else float("nan"),
-        ratio=float(np.mean(own) / max(float(np.mean(np.abs(other))), 1e-12)) if own else 0.0,
+        falls=float((own > 0).mean()) if found else none,
+        place_falls=float(np.mean([each.places > 0 for each in found])) if found else none,
+        lead_falls=float(np.mean([each.lead > 0 for each in found])) if found else none,
+        ratio=float(own.mean() / max(float(random.mean()), 1e-12)) if found else 0.0,
     )
 
 
-def _effects(
+def _effect(
     explainer: Explainer,
     version: Version,
     decision: Decision,
     card: Card,
     rng: np.random.Generator,
-) -> tuple[float, float, float, float]:
-    """Fall of the score, of the lead over the mean of the others, and a random group's fall."""
+) -> _Effect:
     by_name = {each.action: each for each in decision.candidates}
     short = [by_name[name] for name in decision.propensities if name != NOTHING]
     at = [each.action for each in short].index(card.action)
     rows = version.encoding.rows(decision.snapshot.values, (*short, None))
-    named = next(name for name, columns in explainer.groups.items()
-                 if version.encoding.names[columns[0]] == card.why.group[0])  # fmt: skip
-    rest = [name for name in explainer.groups if name not in (named, OTHER)]
-    random = rest[int(rng.integers(len(rest)))]
+    named = [name for name, columns in explainer.groups.items()
+             if version.encoding.names[columns[0]] in card.why.group]  # fmt: skip
+    rest = [name for name in explainer.groups if name not in (*named, OTHER)]
+    random = rng.choice(rest, len(named), replace=False).tolist()
     before = _lift(version, rows)
     without = _lift(version, explainer.without(rows, named))
     beside = _lift(version, explainer.without(rows, random))
-    score = before[at] - without[at]
     others = [n for n in range(len(short)) if n != at]
+    fall = before[at] - without[at]
+    scores = before[:-1] - Policy().effort * np.array([each.effort for each in short])
+    lower = scores[at] - fall
+    places = int((scores[others] > lower).sum() - (scores[others] > scores[at]).sum())
     lead = (before[at] - before[others].mean()) - (without[at] - without[others].mean())
-    return float(score), float(lead), float(score), float(before[at] - beside[at])
+    return _Effect(float(fall), places, float(lead), float(before[at] - beside[at]))
 
 
 def _lift(version: Version, rows: Numbers) -> Numbers:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from evals.simulator import Happening, People, Result, Visit, run
-from onboarding.ranking import Asked, Policy, Ranker, RuleRanker, decide
+from onboarding.actions import short_list
+from onboarding.ranking import Asked, Policy, Ranker, RankingError, RuleRanker, decide
 from onboarding.training.rows import Asking, Row, rows_of
 from onboarding.types import Candidate, Decision, Outcome, OutcomeKind, Person, Snapshot
 
@@ -32,9 +33,19 @@ class Host:
     decisions: list[Decision] = field(default_factory=list)
 
     def __call__(self, visit: Visit, person: int) -> tuple[str, ...]:
+        if self.greedy:
+            return self._best(asked_of(visit, person))
         decision = decide(asked_of(visit, person), self.ranker, self.policy)
         self.decisions.append(decision)
         return tuple(card.action for card in decision.cards)
+
+    def _best(self, asked: Asked) -> tuple[str, ...]:
+        short = short_list(asked.candidates, self.policy.short)
+        try:
+            ranked = self.ranker.rank(asked, short, self.policy)
+        except RankingError:
+            ranked = RuleRanker().rank(asked, short, self.policy)
+        return tuple(each.action for each in ranked.order[: self.policy.slots])
 
 
 def asked_of(visit: Visit, person: int) -> Asked:

@@ -124,6 +124,7 @@ def _facts(done: Trial) -> dict[str, Any]:
         "cards explained": done.shown.coverage,
         "explained by the model": done.shown.by_model,
         "score falls without the group": done.shown.falls,
+        "place falls without the group": done.shown.place_falls,
         "lead falls, group out of all": done.shown.lead_falls,
         "fall beside a random group's": done.shown.ratio,
     }

@@ -1,7 +1,7 @@
 """catalogue.yaml + texts -> Catalogue; view + progress + what is muted -> at most 30 candidates, in
 the order of the rules."""
 
-from onboarding.actions.candidates import MOST, Standing, candidates, short_list
+from onboarding.actions.candidates import MOST, STEP, Standing, candidates, short_list
 from onboarding.actions.catalogue import (
     Action,
     Catalogue,
@@ -13,6 +13,7 @@ from onboarding.actions.texts import Texts, load_texts
 
 __all__ = [
     "MOST",
+    "STEP",
     "Action",
     "Catalogue",
     "Runs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -13,6 +13,8 @@ from onboarding.types import Candidate, Progress, StepScope, StepState, View
 
 MOST: Final = 30
 """Candidates of one decision (design reference, 7)."""
+STEP: Final = "step."
+"""A reason that is a journey's begins so."""
 SHORT: Final = 6
 """The list inside which a model chooses and exploration stays; 8 and 12 after passed gates."""
 
@@ -52,19 +54,30 @@ def candidates(catalogue: Catalogue, standing: Standing) -> tuple[Candidate, ...
         if _may(catalogue, standing, action, done)
     ]
     ordered = sorted(found, key=lambda each: each[0])
+    below = [place for place, _ in ordered[1:]]
     return tuple(
         Candidate(
             action=action.id,
             kind=action.kind,
             effort=action.effort,
             order=order,
-            reason=f"action.{action.id}",
+            reason=_reason(action, place, below[order : order + 1], steps),
             step=steps[action.id].step if action.id in steps else None,
             value=action.value,
             urgent=place.urgent == 0,
         )
         for order, (place, action) in enumerate(ordered[:MOST])
     )
+
+
+def _reason(
+    action: Action, place: _Place, below: Sequence[_Place], steps: Mapping[str, _Step]
+) -> str:
+    """The step's own where it holds the place, which the action would lose to the next without it;
+    else the action's, which says nothing of places."""
+    step = steps.get(action.id)
+    held = step is not None and any(place._replace(journey=_AFTER_STEPS) > lower for lower in below)
+    return f"{STEP}{step.step}" if step is not None and held else f"action.{action.id}"
 
 
 def short_list(given: tuple[Candidate, ...], size: int = SHORT) -> tuple[Candidate, ...]:

@@ -7,7 +7,7 @@ from onboarding.ranking.control import Mute, Snooze, another, mute_of, muted, ne
 from onboarding.ranking.curated import RuleRanker
 from onboarding.ranking.deciding import Elapsed, decide
 from onboarding.ranking.encoding import Column, Encoding, with_profile
-from onboarding.ranking.explaining import Explained, Explainer
+from onboarding.ranking.explaining import Explainer, Place
 from onboarding.ranking.exploring import drawn, thompson, uniform_over_first, with_nothing
 from onboarding.ranking.model import ModelRanker
 from onboarding.ranking.sentences import Sentences, approved, load_sentences
@@ -34,12 +34,12 @@ __all__ = [
     "Column",
     "Elapsed",
     "Encoding",
-    "Explained",
     "Explainer",
     "Fallback",
     "ModelFileError",
     "ModelRanker",
     "Mute",
+    "Place",
     "Policy",
     "Ranked",
     "Ranker",

@@ -3,6 +3,8 @@
 Which step helps whom is a product of a person and an action; shallow trees need many rows to find
 products. These terms hold them ready: each action has its own slopes on the person's features,
 fitted on what the features alone do not explain. The sum over a group is a column of the ranker.
+Where the slopes tell what a step does once it is done, each sum counts times the chance that this
+person does it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ FIT: Final = "fit."
 """Columns of this kind, by the name of their group."""
 FAR: Final = 4.0
 """Standard deviations beyond which a number counts as no further away."""
+LEAST: Final = 0.02
+"""Chance of being done below which none is counted: a line knows no bounds."""
 OWN: Final = "action"
 """The group of an action's own constant."""
 Floats = NDArray[np.float64]
@@ -37,10 +41,12 @@ class Term:
 
 @dataclass(frozen=True)
 class Affinity:
-    """`slopes` holds, by action, its constant and then one slope a term."""
+    """`slopes` holds, by action, its constant and then one slope a term; `done` the same of the
+    chance that it is done, empty where slopes tell of what is shown."""
 
     terms: tuple[Term, ...] = ()
     slopes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    done: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
@@ -55,6 +61,10 @@ class Affinity:
     @cached_property
     def _arrays(self) -> dict[str, Floats]:
         return {action: np.array(slopes) for action, slopes in self.slopes.items()}
+
+    @cached_property
+    def _chances(self) -> dict[str, Floats]:
+        return {action: np.array(slopes) for action, slopes in self.done.items()}
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -84,13 +94,18 @@ class Affinity:
         told = np.concatenate([[1.0], self.standard(codes)])
         none = np.zeros(len(told))
         slopes = np.array([self._arrays.get(action, none) for action in actions])
-        return np.asarray((slopes * told) @ self._matrix)
+        fits = (slopes * told) @ self._matrix
+        if self.done:
+            chances = np.array([self._chances.get(action, none) @ told for action in actions])
+            fits *= np.clip(chances, LEAST, 1.0)[:, None]
+        return np.asarray(fits)
 
     def told(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "terms": [[t.column, t.group, t.centre, t.scale, t.category] for t in self.terms],
             "slopes": {name: list(slopes) for name, slopes in sorted(self.slopes.items())},
+            "done": {name: list(slopes) for name, slopes in sorted(self.done.items())},
         }
 
 
@@ -100,7 +115,10 @@ def affinity_of(told: Mapping[str, Any]) -> Affinity:
         Term(str(c), str(g), float(m), float(s), None if k is None else int(k))
         for c, g, m, s, k in told["terms"]
     )
-    slopes = {str(name): tuple(map(float, each)) for name, each in told["slopes"].items()}
-    if any(len(each) != len(terms) + 1 for each in slopes.values()):
+    slopes, done = (
+        {str(name): tuple(map(float, each)) for name, each in told.get(kind, {}).items()}
+        for kind in ("slopes", "done")
+    )
+    if any(len(each) != len(terms) + 1 for each in (*slopes.values(), *done.values())):
         raise ValueError("slopes do not fit the terms")
-    return Affinity(terms, slopes)
+    return Affinity(terms, slopes, done)

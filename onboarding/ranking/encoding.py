@@ -78,7 +78,8 @@ class Encoding:
         )
 
     @cached_property
-    def _fits(self) -> list[int]:
+    def fits(self) -> list[int]:
+        """Places of the columns `fit.GROUP`."""
         return [self.names.index(f"{FIT}{group}") for group in self.affinity.groups]
 
     @cached_property
@@ -100,7 +101,7 @@ class Encoding:
                 rows[line, at] = column.code(told.get(column.name))
         if self.affinity.groups:
             actions = [each.action if each else "" for each in candidates]
-            rows[:, self._fits] = self.affinity.fits(row[self._told_by], actions)
+            rows[:, self.fits] = self.affinity.fits(row[self._told_by], actions)
         return rows
 
     def _told(self, candidate: Candidate | None, role: str) -> dict[str, FeatureValue]:

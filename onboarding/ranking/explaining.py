@@ -1,13 +1,17 @@
-"""Why this card: the group of features that put it before its rival, in an approved sentence.
+"""Why this card: the group of features that holds it at its place, in an approved sentence.
 
-A group is named only when it moved the score (exact SHAP of the card minus that of its rival) and
-when taking it out, its columns at their references, lowers both the card's score and its lead. What
-cannot be shown so is explained by the rule's own reason.
+A group is named only when it moved the score (exact SHAP of the card minus that of the next below)
+and when both of these were tried and hold: without the group, its columns at their references, the
+card falls behind the next below; and with the group taken out of every row, the card's lead over
+the mean of the others falls, so that it speaks for this step and not for all. Else the next group
+is tried, and in the end the two strongest together. Where none holds, such as for a card that leads
+by more than these, the rule's own reason is said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -16,29 +20,31 @@ from numpy.typing import NDArray
 
 from onboarding.ranking.calibration import sigmoid
 from onboarding.ranking.encoding import Rows
-from onboarding.ranking.sentences import OTHER, Sentences
+from onboarding.ranking.sentences import OTHER, Sentences, joined
 from onboarding.ranking.types import Rung
 from onboarding.ranking.version import Version
 from onboarding.types import Candidate, Snapshot, Why
 
-TRIED: Final = 3
-"""Groups of a card that are checked, the strongest first."""
+TRIED: Final = 4
+"""Groups of a card that are tried, the strongest first."""
+OTHERS: Final = 7
+"""Of a long list, as many as the card is compared with: the first by score."""
 CHOICE: Final = "action"
 """The group of the action itself: its reference is showing nothing."""
 
 
-class Explained(NamedTuple):
-    """A card, and what it was preferred to."""
+class Place(NamedTuple):
+    """One of the order, best first, with the score that put it there."""
 
-    chosen: Candidate
-    rival: Candidate
+    candidate: Candidate
+    score: float
 
 
 class _Claim(NamedTuple):
-    """That `group` put card `card` where it is, by `by` in log odds."""
+    """That these groups hold the card at place `at`, by `by` in log odds over the next."""
 
-    card: int
-    group: str
+    at: int
+    groups: tuple[str, ...]
     by: float
 
 
@@ -58,68 +64,81 @@ class Explainer:
             for name in dict.fromkeys(names)
         }
 
-    def whys(self, snapshot: Snapshot, cards: Sequence[Explained]) -> dict[str, Why]:
+    def whys(
+        self, snapshot: Snapshot, order: Sequence[Place], cards: Sequence[str]
+    ) -> dict[str, Why]:
         """By action; a card of which nothing could be shown is absent."""
-        if not cards:
-            return {}
-        pairs = [candidate for card in cards for candidate in card]
-        rows = self.version.encoding.rows(snapshot.values, (*pairs, None))
-        claims = self.claims(snapshot, rows, len(cards))
-        shown = self._shown(rows, claims)
+        rows = self.version.encoding.rows(
+            snapshot.values, (*(each.candidate for each in order), None)
+        )
+        names = [each.candidate.action for each in order]
+        places = [names.index(card) for card in cards if card in names[:-1]]
+        claims = self._claims(snapshot, rows, places)
+        held = self._held(rows, order, claims)
         whys: dict[str, Why] = {}
-        for claim in (claim for claim, holds in zip(claims, shown, strict=True) if holds):
-            name = cards[claim.card].chosen.action
-            said = self._sentences.spoken(claim.group, snapshot.values)
-            if name not in whys and said is not None:
-                columns = tuple(self.version.encoding.names[n] for n in self.groups[claim.group])
-                whys[name] = Why(said.key, said.values, columns, claim.by)
+        for claim in (claim for claim, holds in zip(claims, held, strict=True) if holds):
+            said = [self._sentences.spoken(name, snapshot.values) for name in claim.groups]
+            why = joined([each for each in said if each is not None])
+            columns = tuple(self.version.encoding.names[n] for n in self.columns(claim.groups))
+            made = replace(why, group=columns, contribution=claim.by)
+            whys.setdefault(names[claim.at], made)
         return whys
 
-    def claims(self, snapshot: Snapshot, rows: Rows, cards: int) -> list[_Claim]:
+    def _claims(self, snapshot: Snapshot, rows: Rows, places: Sequence[int]) -> list[_Claim]:
         """The strongest groups of each card that have a sentence which is true of the snapshot."""
-        parts = self.version.champion.contributions(rows[: 2 * cards])[:, :-1]
-        lead = parts[0::2] - parts[1::2]
+        if not places:
+            return []
         spoken = [
             name
             for name in self.groups
             if name != OTHER and self._sentences.spoken(name, snapshot.values) is not None
         ]
+        needed = sorted({at for place in places for at in (place, place + 1)})
+        parts = self.version.champion.contributions(rows[needed])[:, :-1]
+        line = {at: number for number, at in enumerate(needed)}
         claims: list[_Claim] = []
-        for card in range(cards):
-            by = {name: float(lead[card, self.groups[name]].sum()) for name in spoken}
+        for place in places:
+            lead = parts[line[place]] - parts[line[place + 1]]
+            by = {name: float(lead[self.groups[name]].sum()) for name in spoken}
             best = sorted((n for n in spoken if by[n] > 0), key=lambda name: (-by[name], name))
-            claims += [_Claim(card, name, by[name]) for name in best[:TRIED]]
+            first = [n for n in best if n != CHOICE or place == 0][:TRIED]
+            named = [(name,) for name in first] + [tuple(first[:2])] * (len(first) > 1)
+            claims += [_Claim(place, each, sum(by[name] for name in each)) for each in named]
         return claims
 
-    def _shown(self, rows: Rows, claims: Sequence[_Claim]) -> list[bool]:
-        """Whether card and lead fall without the group: one batch for all claims."""
+    def _held(self, rows: Rows, order: Sequence[Place], claims: Sequence[_Claim]) -> list[bool]:
+        """Whether each claim is true: one batch for all."""
         if not claims:
             return []
-        nothing = rows[-1]
+        beside = [_beside(claim.at, len(order)) for claim in claims]
         batch = [rows]
-        for claim in claims:
-            three = np.vstack([rows[2 * claim.card : 2 * claim.card + 2], nothing])
-            batch.append(self.without(three, claim.group))
-        raw = self.version.champion.raw(np.vstack(batch))
-        lift = self._lift(raw[: len(rows)])
-        fallen = [self._lift(raw[at : at + 3]) for at in range(len(rows), len(raw), 3)]
-        best = lift[0 : len(lift) - 1 : 2].max(initial=-np.inf)
-        return [
-            one[0] < lift[2 * claim.card]
-            and one[0] - one[1] < lift[2 * claim.card] - lift[2 * claim.card + 1]
-            and (claim.group != CHOICE or self._is_best(lift, claim.card, best))
-            for claim, one in zip(claims, fallen, strict=True)
-        ]
+        for claim, others in zip(claims, beside, strict=True):
+            batch.append(self.without(rows[[claim.at, *others, len(order)]], claim.groups))
+        ends = np.cumsum([len(each) for each in batch])
+        lifts = [self._lift(raw) for raw in
+                 np.split(self.version.champion.raw(np.vstack(batch)), ends[:-1])]  # fmt: skip
+        held = []
+        for claim, others, fallen in zip(claims, beside, lifts[1:], strict=True):
+            card, below = order[claim.at], order[claim.at + 1]
+            worth = card.candidate.value if self.version.rung is Rung.COMPLETE else 1.0
+            loss = worth * (lifts[0][claim.at] - fallen[0])
+            lead = lifts[0][claim.at] - lifts[0][others].mean()
+            left = fallen[0] - fallen[1:-1].mean()
+            held.append(bool(card.score - loss < below.score and left < lead))
+        return held
 
-    def without(self, rows: Rows, group: str) -> Rows:
-        """The same rows with the group's columns at their references; the action's own columns are
+    def columns(self, groups: Sequence[str]) -> NDArray[np.intp]:
+        """Places of all their columns."""
+        return np.concatenate([self.groups[name] for name in groups])
+
+    def without(self, rows: Rows, groups: Sequence[str]) -> Rows:
+        """The same rows with the groups' columns at their references; the action's own columns are
         those of the last row, which shows nothing."""
         changed = rows.copy()
-        columns = self.groups[group]
-        if group == CHOICE:
-            changed[:, columns] = rows[-1, columns]
-        else:
-            changed[:, columns] = self.version.encoding.references[columns]
+        for name in groups:
+            columns = self.groups[name]
+            references = self.version.encoding.references[columns]
+            changed[:, columns] = rows[-1, columns] if name == CHOICE else references
         return changed
 
     def _lift(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -127,7 +146,7 @@ class Explainer:
         chances = self.version.calibration(sigmoid(raw))
         return chances - chances[-1] if self.version.rung is Rung.ACTIVATE else chances
 
-    @staticmethod
-    def _is_best(lift: NDArray[np.float64], card: int, best: float) -> bool:
-        """`More often than any other step` is said of the first alone."""
-        return bool(lift[2 * card] >= best and lift[2 * card] > lift[2 * card + 1])
+
+def _beside(place: int, count: int) -> list[int]:
+    """Places of those that a card is compared with."""
+    return [at for at in range(count) if at != place][:OTHERS]

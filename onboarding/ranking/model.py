@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from onboarding.ranking.explaining import Explained, Explainer
+from onboarding.ranking.explaining import Explainer, Place
 from onboarding.ranking.exploring import thompson
 from onboarding.ranking.types import (
     Asked,
@@ -57,9 +57,8 @@ class ModelRanker:
 
     def explain(self, asked: Asked, ranked: Ranked, chosen: tuple[str, ...]) -> Mapping[str, Why]:
         by_name = {each.action: each for each in asked.candidates}
-        cards = [Explained(by_name[name], by_name[_rival(name, ranked, chosen)])
-                 for name in chosen if len(ranked.order) > 1]  # fmt: skip
-        return self._explainer.whys(asked.snapshot, cards)
+        order = [Place(by_name[name], score or 0.0) for name, score in ranked.order]
+        return self._explainer.whys(asked.snapshot, order, chosen)
 
     def scores(self, chances: Scores, short: Sequence[Candidate], policy: Policy) -> Scores:
         """Along the last axis `short`, of chances that end with those of showing nothing."""
@@ -106,9 +105,3 @@ def _wins(names: Sequence[str], sampled: Scores) -> dict[str, int]:
     for best in sampled[:, by_id].argmax(axis=1):
         wins[names[by_id[int(best)]]] += 1
     return wins
-
-
-def _rival(name: str, ranked: Ranked, chosen: Sequence[str]) -> str:
-    """What the card was preferred to: the best that is on no card, else the last of the others."""
-    others = [each.action for each in ranked.order if each.action != name]
-    return next((each for each in others if each not in chosen), others[-1])

@@ -18,6 +18,8 @@ from onboarding.rules import Compared, DataFileError, read_data
 from onboarding.types import FeatureValue, Why
 
 FALLBACK: Final = "en"
+AND: Final = "+"
+"""Between the keys of a reason of two groups: their sentences are said one after the other."""
 OTHER: Final = "other"
 """The group of columns that no pattern names; nothing is said of it."""
 
@@ -83,13 +85,14 @@ class Sentences:
     def said(self, why: Why, locale: str) -> str | None:
         """The sentence; None for a key that is not of this list, such as a rule's own reason."""
         spoken = self._locale(locale)
-        if why.key not in spoken.sentences:
+        keys = why.key.split(AND)
+        if not all(key in spoken.sentences for key in keys):
             return None
         words = {
             name: spoken.values.get(name, {}).get(value, value)
             for name, value in why.values.items()
         }
-        return spoken.sentences[why.key].format_map(words)
+        return " ".join(spoken.sentences[key].format_map(words) for key in keys)
 
     def _locale(self, locale: str) -> _Locale:
         language = locale.split("-", maxsplit=1)[0]
@@ -100,6 +103,12 @@ class Sentences:
 
     def _worded(self, name: str, value: str) -> bool:
         return all(value in each.values.get(name, {}) for each in self.locales.values())
+
+
+def joined(whys: Sequence[Why]) -> Why:
+    """One reason that says them all."""
+    values = {name: value for each in whys for name, value in each.values.items()}
+    return Why(AND.join(each.key for each in whys), values)
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 manifest.json    SHA-256 of every other file, and what the version is
 champion.txt     LightGBM's own text; bootstrap-0.txt .. bootstrap-9.txt beside it
+starts.json      what the log odds of each begin from, before its trees
 encoding.json    columns, categories, references, rates
 calibration.json
 card.md          what it was fitted on and how it did
@@ -9,10 +10,10 @@ card.md          what it was fitted on and how it did
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import orjson
@@ -47,6 +48,34 @@ class Trees:
         return np.asarray(self._booster.predict(rows, pred_contrib=True, num_threads=1))
 
 
+class Start(NamedTuple):
+    """Log odds before any tree: a constant, and a slope on the sum of the columns `fit.GROUP`."""
+
+    constant: float = 0.0
+    slope: float = 0.0
+
+
+class Scorer:
+    """A start and the trees that mend it. Trees alone lose most of what the fits know."""
+
+    def __init__(self, trees: Trees, start: Start, fits: Sequence[int]) -> None:
+        self._trees = trees
+        self._start = start
+        self._fits = list(fits)
+
+    def raw(self, rows: Rows) -> NDArray[np.float64]:
+        """Log odds."""
+        begins = self._start.constant + self._start.slope * rows[:, self._fits].sum(axis=1)
+        return np.asarray(begins + self._trees.raw(rows))
+
+    def contributions(self, rows: Rows) -> NDArray[np.float64]:
+        """Exact SHAP of the log odds by column, a fit's beside 0; the last column is the base."""
+        parts = self._trees.contributions(rows)
+        parts[:, self._fits] += self._start.slope * rows[:, self._fits]
+        parts[:, -1] += self._start.constant
+        return parts
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """One fitted ranker, ready to score."""
@@ -56,15 +85,15 @@ class Version:
     spec: str
     encoding: Encoding
     calibration: Beta
-    champion: Trees
-    bootstraps: tuple[Trees, ...]
+    champion: Scorer
+    bootstraps: tuple[Scorer, ...]
 
     def chances(self, rows: Rows) -> NDArray[np.float64]:
         return self.calibration(sigmoid(self.champion.raw(rows)))
 
     def resampled(self, rows: Rows) -> NDArray[np.float64]:
         """The same of each bootstrap model: models x rows."""
-        raw = np.array([trees.raw(rows) for trees in self.bootstraps])
+        raw = np.array([each.raw(rows) for each in self.bootstraps])
         return self.calibration(sigmoid(raw))
 
 
@@ -98,15 +127,21 @@ def opened(files: Files) -> Version:
     manifest = checked(files)
     try:
         count = int(manifest["bootstraps"])
-        names = [f"bootstrap-{number}.txt" for number in range(count)]
+        names = ["champion.txt", *(f"bootstrap-{number}.txt" for number in range(count))]
+        encoding = encoding_of(orjson.loads(files["encoding.json"]))
+        starts = [Start(*map(float, each)) for each in orjson.loads(files["starts.json"])]
+        champion, *bootstraps = (
+            Scorer(Trees(files[name].decode()), start, encoding.fits)
+            for name, start in zip(names, starts, strict=True)
+        )
         return Version(
             name=str(manifest["name"]),
             rung=Rung(manifest["rung"]),
             spec=str(manifest["spec"]),
-            encoding=encoding_of(orjson.loads(files["encoding.json"])),
+            encoding=encoding,
             calibration=beta_of(orjson.loads(files["calibration.json"])),
-            champion=Trees(files["champion.txt"].decode()),
-            bootstraps=tuple(Trees(files[name].decode()) for name in names),
+            champion=champion,
+            bootstraps=tuple(bootstraps),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"a file cannot be read: {type(error).__name__}") from error

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from onboarding.ranking import Encoding
+from onboarding.ranking.calibration import sigmoid
+from onboarding.ranking.version import Start
 
 Numbers = NDArray[np.float64]
 
@@ -50,10 +53,36 @@ class Recipe:
         }
 
 
-def fit_encoded(table: Numbers, labels: Numbers, encoding: Encoding, recipe: Recipe) -> str:
-    """Unweighted; columns that have a direction keep it."""
+class Fitted(NamedTuple):
+    """LightGBM's own text, and what its log odds begin from."""
+
+    text: str
+    start: Start
+
+
+def fit_encoded(table: Numbers, labels: Numbers, encoding: Encoding, recipe: Recipe) -> Fitted:
+    """Unweighted; columns that have a direction keep it. Trees mend what the sum of the fits says
+    by itself."""
     directions = [column.monotone for column in encoding.columns]
-    return fit_table(table, labels, encoding.categorical, directions, recipe)
+    sums = table[:, encoding.fits].sum(axis=1)
+    start = _start(sums, labels)
+    begins = start.constant + start.slope * sums
+    text = fit_table(table, labels, encoding.categorical, directions, recipe, begins)
+    return Fitted(text, start)
+
+
+def _start(sums: Numbers, labels: Numbers) -> Start:
+    """Logistic, by maximum likelihood; fits that are worth nothing count for nothing."""
+
+    def loss(at: Numbers) -> tuple[float, Numbers]:
+        odds = at[0] + at[1] * sums
+        error = sigmoid(odds) - labels
+        cost = np.logaddexp(0, odds) - labels * odds
+        return float(cost.mean()), np.array([error.mean(), (error * sums).mean()])
+
+    bounds = [(None, None), (0, None)]
+    found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return Start(float(found[0]), float(found[1]))
 
 
 def fit_table(
@@ -62,15 +91,21 @@ def fit_table(
     categorical: Sequence[int],
     directions: Sequence[int],
     recipe: Recipe,
+    begins: Numbers | None = None,
 ) -> str:
-    """LightGBM's own text."""
+    """LightGBM's own text; `begins` are log odds that it adds to."""
     import lightgbm
 
     parameters = recipe.parameters()
     if any(directions):
         parameters["monotone_constraints"] = list(directions)
     data = lightgbm.Dataset(
-        table, labels, categorical_feature=list(categorical), params=parameters, free_raw_data=True
+        table,
+        labels,
+        init_score=begins,
+        categorical_feature=list(categorical),
+        params=parameters,
+        free_raw_data=True,
     )
     text: str = lightgbm.train(parameters, data, recipe.trees).model_to_string()
     return text

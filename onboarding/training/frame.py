@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onboarding.ranking import NOTHING, Column, Encoding, Rung, approved
 from onboarding.ranking.affinity import FIT
 from onboarding.ranking.encoding import EFFORT, ID, KIND, ORDER, RATE, ROLE, STEP
-from onboarding.training.affinities import Terms, best_penalty, fitted, terms_of
+from onboarding.training.affinities import Shrinkage, Terms, best_shrinkage, fitted, terms_of
 from onboarding.training.folds import folds_by_group
 from onboarding.training.rows import Row
 from onboarding.types import UNKNOWN, FeatureValue
@@ -59,9 +59,9 @@ def framed(rows: Sequence[Row], rung: Rung, folds: int, seed: int) -> Frame:
         raise ValueError("there is nothing to learn from")
     fold = folds_by_group([row.account for row in rows], folds, seed)
     found = terms_of(rows, columns_of(rows), rung, approved())
-    penalty = best_penalty(found, fold)
+    shrinkage = best_shrinkage(found, fold)
     encoding, *without = [
-        _encoding(rows, found, np.flatnonzero(fold != out), penalty) for out in range(-1, folds)
+        _encoding(rows, found, np.flatnonzero(fold != out), shrinkage) for out in range(-1, folds)
     ]
     parts = [without[fold[at]].rows(row.values, (*row.short, None)) for at, row in enumerate(rows)]
     starts = np.cumsum([0, *map(len, parts)])
@@ -77,9 +77,9 @@ def framed(rows: Sequence[Row], rung: Rung, folds: int, seed: int) -> Frame:
     )
 
 
-def _encoding(rows: Sequence[Row], found: Terms, places: Places, penalty: float) -> Encoding:
+def _encoding(rows: Sequence[Row], found: Terms, places: Places, shrinkage: Shrinkage) -> Encoding:
     """Rates and affinities of these rows; the columns are always of all."""
-    affinity = fitted(found, places, penalty)
+    affinity = fitted(found, places, shrinkage)
     columns = (*columns_of(rows), *(Column(f"{FIT}{g}", None, 0.0, 1) for g in affinity.groups))
     return Encoding(columns, rates_of([rows[at] for at in places]), affinity)
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from onboarding.ranking import Version, opened, sealed
 from onboarding.ranking.calibration import Beta
-from onboarding.ranking.version import Trees
+from onboarding.ranking.version import Scorer, Trees
 from onboarding.training.calibrating import Calibration, chosen, measured
 from onboarding.training.card import model_card
-from onboarding.training.fitting import Recipe, fit_encoded, resampled
+from onboarding.training.fitting import Fitted, Recipe, fit_encoded, resampled
 from onboarding.training.folds import folds_by_group
 from onboarding.training.frame import Frame, framed
 from onboarding.training.gate import Evidence, Verdict, judged
@@ -67,17 +67,14 @@ def out_of_fold(frame: Frame, recipe: Recipe) -> Numbers:
     chances = np.zeros(len(frame.table))
     for fold in np.unique(frame.folds):
         inside, out = np.flatnonzero(frame.folds != fold), np.flatnonzero(frame.folds == fold)
-        trees = _trees(frame, inside, recipe)
+        text, start = _fitted(frame, inside, recipe)
+        scorer = Scorer(Trees(text), start, frame.encoding.fits)
         lines = frame.lines(out)
-        chances[lines] = 1 / (1 + np.exp(-trees.raw(frame.table[lines])))
+        chances[lines] = 1 / (1 + np.exp(-scorer.raw(frame.table[lines])))
     return chances
 
 
-def _trees(frame: Frame, places: NDArray[np.intp], recipe: Recipe) -> Trees:
-    return Trees(_text(frame, places, recipe))
-
-
-def _text(frame: Frame, places: NDArray[np.intp], recipe: Recipe) -> str:
+def _fitted(frame: Frame, places: NDArray[np.intp], recipe: Recipe) -> Fitted:
     table, labels = frame.table[frame.chosen[places]], frame.labels[places]
     return fit_encoded(table, labels, frame.encoding, recipe)
 
@@ -103,9 +100,12 @@ def _files(
     everything = np.arange(len(frame.rows))
     accounts = [row.account for row in frame.rows]
     drawn = resampled(accounts, request.bootstraps, request.seed)
-    texts = {"champion.txt": _text(frame, everything, request.recipe)}
-    texts |= {f"bootstrap-{n}.txt": _text(frame, at, request.recipe) for n, at in enumerate(drawn)}
-    files = {name: text.encode() for name, text in texts.items()}
+    fitted = {"champion.txt": _fitted(frame, everything, request.recipe)}
+    fitted |= {
+        f"bootstrap-{n}.txt": _fitted(frame, at, request.recipe) for n, at in enumerate(drawn)
+    }
+    files = {name: each.text.encode() for name, each in fitted.items()}
+    files["starts.json"] = _json([tuple(each.start) for each in fitted.values()])
     files["encoding.json"] = _json(frame.encoding.told())
     files["calibration.json"] = _json(calibration.told())
     files["metrics.json"] = _json(quality.told())

@@ -38,7 +38,7 @@ from onboarding.training import (
     period_of,
     rows_of,
 )
-from onboarding.training.affinities import best_penalty, fitted, terms_of
+from onboarding.training.affinities import best_shrinkage, fitted, terms_of
 from onboarding.training.frame import columns_of, framed
 from onboarding.types import Decision, Outcome, OutcomeKind, Person
 from tests.onboarding.ranking.making import ASKED, NOON, log
@@ -114,7 +114,7 @@ def test_rates_and_affinities_do_not_know_a_rows_own_account() -> None:
     again = framed(turned, Rung.ACTIVATE, 5, 1)
     found = terms_of(rows, columns_of(rows), Rung.ACTIVATE, approved())
     other = terms_of(turned, columns_of(turned), Rung.ACTIVATE, approved())
-    assert best_penalty(found, frame.folds) == best_penalty(other, again.folds)
+    assert best_shrinkage(found, frame.folds) == best_shrinkage(other, again.folds)
     lines = frame.lines(np.array([at]))
     assert np.array_equal(frame.table[lines], again.table[lines], equal_nan=True)
 
@@ -123,7 +123,7 @@ def test_affinities_shrink_to_nothing_where_nothing_helps() -> None:
     rows = logged(People.drawn(WORLDS["null"], 900, 3))
     frame = framed(rows, Rung.ACTIVATE, 5, 1)
     found = terms_of(rows, columns_of(rows), Rung.ACTIVATE, approved())
-    slopes = fitted(found, np.arange(len(rows)), best_penalty(found, frame.folds)).slopes
+    slopes = fitted(found, np.arange(len(rows)), best_shrinkage(found, frame.folds)).slopes
     assert max(abs(each) for action in slopes.values() for each in action[1:]) < 0.02
 
 
