@@ -29,7 +29,7 @@ from guardrails.decisions import Decision as Recorded
 from guardrails.decisions import Outcome as Became
 from guardrails.labels import Integrity, Labelled
 from guardrails.store import StoreUnavailableError
-from onboarding.actions import Catalogue
+from onboarding.actions import STEP, Catalogue
 from onboarding.engine.advising import Advice, Advisor, Asking
 from onboarding.engine.asking import Questions
 from onboarding.engine.cohorts import Outlooks
@@ -288,7 +288,7 @@ class Guidance:
             action=card.action,
             title=title or texts.title,
             why=self._parts.sentences.said(card.why, locale)
-            or (in_locale(step.why, locale) if step is not None else "")
+            or (in_locale(step.why, locale) if step and card.why.key.startswith(STEP) else "")
             or texts.reason,
             effort=action.effort,
             minutes=step.minutes if step is not None else None,
