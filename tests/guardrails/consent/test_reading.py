@@ -42,6 +42,7 @@ class Counting(MemoryConsents):
 async def test_a_young_reading_costs_no_other() -> None:
     clock, store = Clock(), Counting()
     reader = CachedConsents(store, 30, clock)
+    await store.record(TRAINING)
     for clock.now in (0, 10, 29.9):
         await reader.of("t", "ana")
     assert store.readings == 1
@@ -50,9 +51,22 @@ async def test_a_young_reading_costs_no_other() -> None:
     assert store.readings == 2
 
 
+async def test_what_somebody_says_first_counts_at_once_in_another_process() -> None:
+    clock, store = Clock(), Counting()
+    reader = CachedConsents(store, 30, clock)
+    for clock.now in (0, 0.4):
+        assert not (await reader.of("t", "ana")).allows(Purpose.TRAINING)
+    assert store.readings == 1
+    await store.record(TRAINING)
+    clock.now = 0.5
+    assert (await reader.of("t", "ana")).allows(Purpose.TRAINING)
+
+
 async def test_of_many_only_those_are_read_that_are_not_young() -> None:
     clock, store = Clock(), Counting()
     reader = CachedConsents(store, 30, clock)
+    for subject in ("ana", "bo"):
+        await store.record(replace(TRAINING, subject=subject))
     await reader.of("t", "ana")
     clock.now = 20
     assert (await reader.of_all("t", ["ana", "bo"])).keys() == {"ana", "bo"}
