@@ -97,6 +97,22 @@ test("who takes back their consent is not followed any more; who leaves is gone"
   assert.deepEqual(await page.evaluate(() => Object.keys(localStorage).filter((name) => name.startsWith("embark."))), []);
 });
 
+test("a tooltip points at its element, by mouse and by keyboard, and is over once it is understood", async (context) => {
+  const page = await opened(context, { person: 0, path: "/guided" });
+  const bubble = page.getByRole("dialog", { name: "Connect data first" });
+  await bubble.waitFor();
+  const [own, target] = await Promise.all([bubble.boundingBox(), page.locator("#nav a").boundingBox()]);
+  assert.ok(own.y >= target.y + target.height || own.y + own.height <= target.y, "it does not cover what it is about");
+  assert.equal(await page.evaluate(() => document.activeElement?.localName), "body", "it takes no focus");
+  await shot(page, "tooltip");
+  await bubble.getByRole("button", { name: "Got it" }).click();
+  await bubble.waitFor({ state: "detached" });
+  await page.reload();
+  await launcher(page).waitFor();
+  await page.waitForTimeout(2_000);
+  assert.equal(await bubble.count(), 0);
+});
+
 test("nobody signed in gets answers, and no more", async (context) => {
   const page = await opened(context, { person: null });
   await open(page);

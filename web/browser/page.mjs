@@ -20,7 +20,7 @@ export const browser = await chromium.launch({ executablePath: process.env.CHROM
 after(() => browser.close());
 
 /** Somebody's page. What it says on its console, and every error and violation, fails the test. */
-export async function opened(context, { person = 0, options = {}, viewport, ...more } = {}) {
+export async function opened(context, { person = 0, options = {}, path = "/", viewport, ...more } = {}) {
   const own = await browser.newContext({ viewport: viewport ?? { width: 1000, height: 820 }, ...more });
   const page = await own.newPage();
   page.setDefaultTimeout(30_000);
@@ -31,7 +31,7 @@ export async function opened(context, { person = 0, options = {}, viewport, ...m
     await own.close();
     assert.deepEqual(wrong.filter((text) => !isExpected(text)), []);
   });
-  await page.goto(address(person, options));
+  await page.goto(address(person, options, path));
   await launcher(page).waitFor();
   return page;
 }
@@ -42,8 +42,8 @@ function isExpected(text) {
 }
 
 /** `person`: which of those who are signed up; null for nobody. */
-export function address(person, options = {}) {
-  const url = new URL(process.env.HOST_PAGE);
+export function address(person, options = {}, path = "/") {
+  const url = new URL(path, process.env.HOST_PAGE);
   if (person !== null) url.searchParams.set("token", tokens[person]);
   for (const [name, value] of Object.entries(options)) url.searchParams.set(name, value);
   return url.href;

@@ -16,6 +16,9 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <body><main><h1>A product</h1><p>Words of the product.</p><a id="nowhere" href="#nowhere">Here</a>
 <form id="names" action="#sent"><label>Name <input name="name"></label><button>Save</button></form>
 </main></body></html>"""
+GUIDED = "/guided"
+NAV = '<nav id="nav"><a href="/app/connections">Connections</a></nav>'
+"""What Harbor's guides point at."""
 EMBED = """window.Embark ??= (...command) => (Embark.q ??= []).push(command);
 const said = new URLSearchParams(location.search);
 const token = said.get("token");
@@ -53,12 +56,17 @@ def origin_of(server: ThreadingHTTPServer) -> str:
     return f"http://127.0.0.1:{server.server_address[1]}"
 
 
+def _page(embark: str, path: str) -> str:
+    page = PAGE.replace("{embark}", embark)
+    return page.replace("<main>", f"{NAV}<main>") if path.startswith(GUIDED) else page
+
+
 class _Page(BaseHTTPRequestHandler):
     embark = ""
 
     def do_GET(self) -> None:
         is_script = self.path.startswith("/embed.js")
-        body = EMBED if is_script else PAGE.replace("{embark}", type(self).embark)
+        body = EMBED if is_script else _page(type(self).embark, self.path)
         self.send_response(200)
         self.send_header("content-type", "text/javascript" if is_script else "text/html")
         self.send_header("content-security-policy", policy(type(self).embark))

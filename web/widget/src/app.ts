@@ -15,6 +15,7 @@ import { Steps } from "./state/steps";
 import { forget, Storage } from "./state/storage";
 import { Talk } from "./state/talk";
 import type { Citation } from "./state/types";
+import { Guides } from "./tour/guides";
 
 export type Tell = (event: WidgetEvent, detail?: unknown) => void;
 
@@ -30,6 +31,7 @@ export class App {
   readonly steps: Steps;
   readonly deeds: Deeds;
   readonly privacy: Privacy;
+  readonly guides: Guides;
   readonly isOpen = signal(false);
   readonly view = signal<View>({ name: "talk" });
   readonly words = signal<Words>(ENGLISH);
@@ -55,6 +57,7 @@ export class App {
     this.steps = new Steps(this.client, this.#storage);
     this.deeds = new Deeds(this.client, this.talk);
     this.privacy = new Privacy(this.client);
+    this.guides = new Guides(this.client);
     this.update(options);
     this.listen();
     effect(() => this.follow(this.steps.standing.value !== null));
@@ -71,7 +74,12 @@ export class App {
 
   update({ locale, theme }: Options): void {
     if (theme !== undefined) this.theme.value = theme;
-    if (locale !== undefined) void wordsFor(locale).then((words) => (this.words.value = words));
+    if (locale !== undefined) void wordsFor(locale).then((words) => this.speak(words));
+  }
+
+  private speak(words: Words): void {
+    this.words.value = words;
+    this.client.locale = words.locale;
   }
 
   show(open: boolean): void {
@@ -123,8 +131,10 @@ export class App {
     const watching = this.#watching;
     if (allowed === (watching !== null) || this.#ended.signal.aborted) return;
     void watching?.then((one) => one.stop());
+    if (allowed) void this.guides.look();
+    else this.guides.close();
     this.#watching = allowed
-      ? import("./events/watching").then((part) => new part.Watching(this.client, this.#storage))
+      ? import("./events/watching").then((part) => new part.Watching(this.client, this.#storage, () => void this.guides.look()))
       : null;
   }
 

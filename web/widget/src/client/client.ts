@@ -21,6 +21,7 @@ export interface Request {
  * host's backend is exchanged for it once, and asked for anew when the server does not take it.
  */
 export class Client {
+  locale = "en"; // what the server writes in
   #credential: Promise<string | null> | null = null;
   readonly #ended = new AbortController();
 
@@ -65,7 +66,11 @@ export class Client {
 
   private async send(path: string, request: Request): Promise<Response> {
     const credential = await this.credential();
-    const headers: Record<string, string> = { accept: request.accept ?? JSON_TYPE, ...request.headers };
+    const headers: Record<string, string> = {
+      accept: request.accept ?? JSON_TYPE,
+      "accept-language": this.locale,
+      ...request.headers,
+    };
     if (credential !== null) headers.authorization = `Bearer ${credential}`;
     const init: RequestInit = { method: request.method ?? "GET", headers, keepalive: request.keepalive ?? false };
     if (request.body !== undefined) {

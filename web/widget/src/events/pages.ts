@@ -14,6 +14,7 @@ export class Pages {
 
   constructor(
     private readonly sender: Sender,
+    private readonly opened: () => void,
     private readonly ends: AbortSignal,
   ) {
     this.#visit = new Visit();
@@ -40,6 +41,7 @@ export class Pages {
     if (location.pathname === this.#path) return;
     this.leave();
     this.open();
+    this.opened();
   }
 
   private listen(): void {

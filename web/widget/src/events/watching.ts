@@ -10,9 +10,10 @@ export class Watching {
   readonly #sender: Sender;
   readonly #ended = new AbortController();
 
-  constructor(client: Client, kept: Kept) {
+  /** `opened` hears of each page but the first. */
+  constructor(client: Client, kept: Kept, opened: () => void) {
     this.#sender = new Sender(client, kept);
-    const pages = new Pages(this.#sender, this.#ended.signal);
+    const pages = new Pages(this.#sender, opened, this.#ended.signal);
     watchClicks(this.#sender, this.#ended.signal);
     watchForms(this.#sender, pages.onLeft, this.#ended.signal);
   }

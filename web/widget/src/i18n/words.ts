@@ -2,8 +2,9 @@ import type card from "./en.card.json";
 import en from "./en.json";
 import type privacy from "./en.privacy.json";
 import type source from "./en.source.json";
+import type tour from "./en.tour.json";
 
-type Catalogue = typeof en & typeof card & typeof privacy & typeof source;
+type Catalogue = typeof en & typeof card & typeof privacy & typeof source & typeof tour;
 export type Key = { [K in keyof Catalogue]: Catalogue[K] extends string ? K : never }[keyof Catalogue];
 export type PluralKey = Exclude<keyof Catalogue, Key>;
 type Forms = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };

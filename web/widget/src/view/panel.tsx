@@ -13,6 +13,10 @@ const Source = later(
   ({ citation }: { citation: Citation }) => citation.title,
 );
 
+const Bubble = later(
+  () => import("../tour/bubble").then((part) => part.Bubble),
+  () => "",
+);
 const Privacy = later(
   () => import("./privacy").then((part) => part.Privacy),
   () => "",
@@ -27,9 +31,11 @@ export function Widget({ app, hideLauncher }: { app: App; hideLauncher: boolean 
     wasOpen.current = isOpen;
   }, [isOpen]);
   const { words } = app;
+  const guide = app.guides.guide.value;
   return (
     <AppContext.Provider value={app}>
       {isOpen && <Panel />}
+      {guide && <Bubble guide={guide} stop={app.guides.stop.value} />}
       {!hideLauncher && (
         <button
           type="button"
