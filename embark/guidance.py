@@ -295,12 +295,21 @@ class Guidance:
             tool=action.runs.tool or action.runs.flow,
             opens=action.runs.page,
             alternatives=card.alternatives,
+            arguments=kit_arguments(advice, action.runs.flow),
         )
 
     def _title(self, action: str, locale: str) -> str:
         """Of an action that may be gone from the catalogue since."""
         known = action in self._parts.actions.by_id
         return self._parts.actions.texts.of(action, locale).title if known else action
+
+
+def kit_arguments(advice: Advice, flow: str | None) -> dict[str, JsonValue]:
+    """What picks the kit of the person's way, where the flow applies it."""
+    kit = advice.way.composed.kit if advice.way is not None else None
+    if kit is None or kit.action != flow:
+        return {}
+    return {"industry": kit.industry, "persona": kit.persona}
 
 
 class InformedFacts:
