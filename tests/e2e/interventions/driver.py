@@ -1,7 +1,8 @@
 """Starts workers, lets each die at its point, starts others, and counts what is left.
 
-Checked at the end: every planned message has ended, none is lost; what was sent reached its
-receiver once; what never left did not; nothing over a cap; what nobody knows is said to be unknown.
+The receivers fail now and then. Checked at the end: every planned message has ended, none is lost;
+what was sent reached its receiver once; what never left did not; nothing over a cap; what nobody
+knows is said to be unknown, and is nothing that its provider could tell.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from random import Random
 from typing import Any
 
 from guardrails.tenancy import EVERYBODY, within
-from onboarding.interventions import Channel, Delivery, Message, State
+from onboarding.interventions import Channel, Delivery, Message, Reason, State
 from onboarding.interventions.moves import LIVE
 from onboarding.store.interventions.sql import SqlDeliveries, upgrade
 from onboarding.store.interventions.store import Wanted
@@ -39,7 +40,7 @@ from tests.e2e.killing.parts import engine_of
 
 PLANNED = 6
 """Messages for each person, of which EACH may go out."""
-CALM_S = 20.0
+CALM_S = 40.0
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class Findings:
     states: Counter[str] = field(default_factory=Counter)
     mails: int = 0
     texts: int = 0
-    again: int = 0  # texts that were sent more than once, and counted once
+    asked: int = 0  # texts that their provider was asked about
     took_s: float = 0.0
 
 
@@ -148,7 +149,10 @@ async def _calm(store: SqlDeliveries, found: Findings) -> None:
         waiting = await store.due(TENANT, clock(), 1)
         claimed = await store.deliveries(TENANT, Wanted(states=[State.CLAIMED, State.RETRY]))
         planned = await store.deliveries(TENANT, Wanted(states=[State.PLANNED]))
-        if not (waiting or claimed or planned):
+        asked = Wanted(channel=Channel.SMS, states=[State.UNKNOWN])
+        held = await store.deliveries(TENANT, Wanted(states=[State.HELD]))
+        away = any(each.reason is Reason.PROVIDER_AWAY for each in held)
+        if not (waiting or claimed or planned or away or await store.deliveries(TENANT, asked)):
             return
         await asyncio.sleep(0.1)
     found.wrong.append("it does not come to rest")
@@ -177,7 +181,7 @@ def _check(found: Findings, rows: Sequence[Delivery], taken: dict[str, dict[str,
         if row.state in LIVE and row.state is not State.HELD:
             found.wrong.append(f"{row.id}: still {row.state}")
         if row.state is State.UNKNOWN and not mail:
-            found.wrong.append(f"{row.id}: a keyed channel has nothing unknown")
+            found.wrong.append(f"{row.id}: its provider was not asked")
     found.wrong += [f"{user}: {n} messages" for user, n in by_person.items() if n > EACH]
     people = {row.message.person.user for row in rows}
     if len(rows) != PLANNED * len(people):
@@ -186,4 +190,4 @@ def _check(found: Findings, rows: Sequence[Delivery], taken: dict[str, dict[str,
     for kind in ("mails", "texts"):
         found.wrong += [f"{each}: of nobody" for each in taken[kind].keys() - ids]
     found.mails, found.texts = sum(taken["mails"].values()), sum(taken["texts"].values())
-    found.again = sum(n > 1 for n in taken["calls"].values())
+    found.asked = len(taken["asked"])

@@ -24,6 +24,7 @@ from onboarding.interventions.templating import Templates
 from onboarding.store.interventions.in_app import InApp, Pushed
 from onboarding.store.interventions.mail import Mail, MailPolicy, Security
 from onboarding.store.interventions.posting import Reply, Request, RequestError
+from onboarding.store.interventions.shielding import Shielded
 from onboarding.store.interventions.sms import Sms, SmsPolicy
 from onboarding.store.interventions.sql import SqlDeliveries
 from onboarding.store.interventions.store import Rules
@@ -31,6 +32,7 @@ from onboarding.store.interventions.worker import Worker, WorkerParts, WorkerPol
 from onboarding.types import Person
 from tests.e2e.killing.failpoints import SQL_POINTS, Failpoints, points
 from tests.e2e.killing.parts import engine_of
+from tools.breaker import Breaker, BreakerPolicy
 
 TENANT = "t"
 KEY = b"a key of links for these tests, long"
@@ -46,9 +48,15 @@ RULES = Rules(
         gaps={},
         caps={c: (Cap(EACH, _DAY, Window.ROLLING, Scope.USER),) for c in Channel},
     ),
-    lease=timedelta(seconds=0.3),
-    retrying=Retrying(first=timedelta(seconds=0.05), longest=timedelta(seconds=0.2)),
-    effects={Channel.EMAIL: Effect.ONCE, Channel.SMS: Effect.KEYED},
+    lease=timedelta(seconds=0.8),
+    retrying=Retrying(
+        tries=20,
+        first=timedelta(seconds=0.05),
+        longest=timedelta(seconds=0.2),
+        ask_after=timedelta(seconds=0.8),
+        patience=timedelta(seconds=20),
+    ),
+    effects={Channel.EMAIL: Effect.ONCE, Channel.SMS: Effect.ONCE},
 )
 POINTS = (*points(CALLS), *SQL_POINTS)
 
@@ -113,10 +121,14 @@ async def _serve(config: Config) -> None:
 
     channels: Mapping[Channel, ChannelAdapter] = {
         Channel.IN_APP: InApp(push),
-        Channel.EMAIL: Mail(
-            MailPolicy("127.0.0.1", config.smtp, "Acme <a@acme.example>", Security.NONE), clock
+        Channel.EMAIL: _shielded(
+            Mail(
+                MailPolicy("127.0.0.1", config.smtp, "Acme <a@acme.example>", Security.NONE), clock
+            )
         ),
-        Channel.SMS: Sms(SmsPolicy(url, "token", "Acme"), asking.ask),
+        Channel.SMS: _shielded(
+            Sms(SmsPolicy(url, "token", "Acme", keyed=False, tells=True), asking.ask)
+        ),
     }
     for thing in (store, contacts, standings, *channels.values()):
         failpoints.around(thing, CALLS)
@@ -131,10 +143,14 @@ async def _serve(config: Config) -> None:
             links=Links("https://app.example/v1", KEY),
             key=KEY,
             rng=Random(config.seed),
-            policy=WorkerPolicy(at_once=4, send_s=5.0),
+            policy=WorkerPolicy(at_once=4, send_s=0.6),
         )
     )
     await worker.serve(asyncio.Event(), clock, idle_s=0.02)
+
+
+def _shielded(adapter: ChannelAdapter) -> Shielded:
+    return Shielded(adapter, Breaker(BreakerPolicy(failures=2, open_s=0.1), Random(1)))
 
 
 class _Asking:
