@@ -170,7 +170,7 @@ def next_question(
     limits = asking.limits
     if not may_ask_at_all(asking, asked, moment.session, onboarding=moment.onboarding):
         return None
-    open_ = [q for q in asking.questions if _may_ask(q, profile, asked, limits.again_after, now)]
+    open_ = open_questions(profile, asking, asked, now).questions
     tired = limits.unanswered ** sum(each.reply is not Reply.ANSWERED for each in asked)
     worths = (worth_of(each, profile, moment, limits, tired) for each in open_)
     paying = [w for w in worths if w.net > 0 and w.changes >= limits.changes]
@@ -178,6 +178,15 @@ def next_question(
         return None
     best = max(paying, key=lambda worth: worth.net)  # the first of equals
     return Offer(best, offered(profile.facts.get(best.question.fact)))
+
+
+def open_questions(
+    profile: Profile, asking: QuestionFile, asked: Sequence[Asked], now: datetime
+) -> QuestionFile:
+    """Those that may be asked, whatever they are worth."""
+    again = asking.limits.again_after
+    kept = tuple(q for q in asking.questions if _may_ask(q, profile, asked, again, now))
+    return asking.model_copy(update={"questions": kept})
 
 
 def may_ask_at_all(

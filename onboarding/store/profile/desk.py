@@ -45,6 +45,7 @@ from onboarding.profile.questions import (
     evidence_of,
     may_ask_at_all,
     next_question,
+    open_questions,
 )
 from onboarding.profile.telling import Words, tell
 from onboarding.store.profile.parts import (
@@ -208,9 +209,10 @@ class ProfileDesk:
         if again is not None:
             return again
         file = self._parts.questions.without(wishes.unasked)
-        if not may_ask_at_all(file, asked, session, onboarding=onboarding):
+        file = open_questions(profile, file, asked, now)
+        if not file.questions or not may_ask_at_all(file, asked, session, onboarding=onboarding):
             return None
-        moment = await moment_of(self._parts, person, profile, now, rights)
+        moment = await moment_of(self._parts, person, profile, file, now, rights)
         moment = replace(moment, session=session, onboarding=onboarding)
         weighed = with_priors(profile, self._parts.mind)
         offer = next_question(weighed, file, moment, asked, now)

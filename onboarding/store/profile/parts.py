@@ -96,14 +96,15 @@ async def moment_of(
     parts: ProfileParts,
     person: Person,
     profile: Profile,
+    file: QuestionFile,
     now: datetime,
     rights: AbstractSet[str] | None = None,
 ) -> Moment:
-    """What is suggested now, and what would be after each answer; of no session yet."""
+    """What is suggested now, and what would be after each answer to these; of no session yet."""
     without = await parts.score(person, profile)
     answers = [
         (question.id, value, what_if(profile, person, question.fact, value, now))
-        for question in parts.questions.questions
+        for question in file.questions
         for value in parts.words.choices(question.fact) or ()
     ]
     if not without:
