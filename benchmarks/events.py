@@ -319,7 +319,7 @@ def http_figure(size: int, seconds: float, at_once: int) -> float:
 
 
 def _wait(port: int) -> None:
-    for _ in range(600):
+    for _ in range(2400):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
