@@ -1,5 +1,6 @@
 """One decision with its explanation, 30 candidates by 60 features, one thread: by turns with the
-learned ranker and with the curated order, which is the baseline.
+learned ranker and with the curated order, which is the baseline; each after the risk that the
+person stalls, by a model of as many features and by the rule.
 
 python benchmarks/ranking.py --decisions 2000
 """
@@ -28,7 +29,16 @@ from onboarding.ranking import (
     decide,
     opened,
 )
-from onboarding.training import Request, Row, learn
+from onboarding.training import (
+    Periods,
+    Request,
+    Row,
+    RuleStalls,
+    StallModel,
+    fit_stalls,
+    learn,
+    open_stalls,
+)
 from onboarding.types import Candidate, Person, Snapshot
 
 ACTIONS, NUMBERS, ROWS = 30, 52, 6000
@@ -74,6 +84,15 @@ def asked(number: int, rng: np.random.Generator, given: tuple[Candidate, ...]) -
     return Asked(f"{number:022d}", person, AT, given, Snapshot(AT, values(rng), "bench"), number)
 
 
+def stalls(rng: np.random.Generator) -> StallModel:
+    """Of the size that the recipe makes, on the numbers of `values`."""
+    names = tuple(name for name, told in values(rng).items() if isinstance(told, float))
+    table = rng.normal(size=(ROWS, len(names)))
+    gone = (rng.random(ROWS) < 1 / (1 + np.exp(-table[:, 0] - table[:, 1]))).astype(float)
+    people = tuple(f"p{n // 6}" for n in range(ROWS))
+    return open_stalls(fit_stalls(Periods(names, table, gone, people), "bench"))
+
+
 class Taken(NamedTuple):
     """Milliseconds of the wall and of the processor, which a busy machine does not lengthen; and
     the share of cards that a model's group explains."""
@@ -91,6 +110,10 @@ def measure(decisions: int, short: int) -> dict[str, Taken]:
         "learned": ModelRanker(version, Explainer(version, approved())),
         "curated": RuleRanker(),
     }
+    risks: dict[str, StallModel | RuleStalls] = {
+        "learned": stalls(np.random.default_rng(7)),
+        "curated": RuleStalls(),
+    }
     policy = Policy(short=short, nothing=0.0)
     rng = np.random.default_rng(11)
     taken: dict[str, list[float]] = {name: [] for name in rankers}
@@ -100,6 +123,7 @@ def measure(decisions: int, short: int) -> dict[str, Taken]:
         one = asked(number, rng, given)
         for name, ranker in rankers.items():
             began, worked = time.perf_counter(), time.thread_time()
+            risks[name].stalled(one.snapshot.values)
             decision = decide(replace(one), ranker, policy)
             taken[name].append(1000 * (time.perf_counter() - began))
             busy[name].append(1000 * (time.thread_time() - worked))

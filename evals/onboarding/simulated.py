@@ -63,8 +63,10 @@ def asked_of(visit: Visit, person: int) -> Asked:
     )
 
 
-def lived(people: People, ranker: Ranker, policy: Policy | None = None) -> tuple[Result, Host]:
-    host = Host(ranker, policy or Policy())
+def lived(
+    people: People, ranker: Ranker, policy: Policy | None = None, *, greedy: bool = False
+) -> tuple[Result, Host]:
+    host = Host(ranker, policy or Policy(), greedy)
     return run(people, host), host
 
 

@@ -44,11 +44,13 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One learner in one world."""
+    """One learner in one world. `value` is as it serves, with what it tries out; `order` the share
+    of its order alone."""
 
     learned: Learned
     value: float
     share: float
+    order: float
     references: References
     decisions: Sequence[Decision]
     shown: Shown
@@ -77,11 +79,14 @@ def trial(world: World, users: int, rung: Rung, seed: int, lives: int = LIVES) -
     version = opened(learned.files)
     explainer = Explainer(version, approved())
     people = People.drawn(world, lives, seed + 1)
-    result, host = lived(people, ModelRanker(version, explainer), QUIET)
+    ranker = ModelRanker(version, explainer)
+    result, host = lived(people, ranker, QUIET)
+    best, _ = lived(people, ranker, QUIET, greedy=True)
     references = References(people)
     shown = faithful(explainer, host.decisions)
     share = references.share(result.value)
-    return Trial(learned, result.value, share, references, host.decisions, shown)
+    order = references.share(best.value)
+    return Trial(learned, result.value, share, order, references, host.decisions, shown)
 
 
 def _world(world: World, users: int, seed: int, sizes: Sizes) -> Part:
@@ -121,6 +126,7 @@ def _facts(done: Trial) -> dict[str, Any]:
     return {
         "refusal": refusal.value if refusal else None,
         "served by the model": float(np.mean(served)),
+        "share of the order alone": done.order,
         "cards explained": done.shown.coverage,
         "explained by the model": done.shown.by_model,
         "score falls without the group": done.shown.falls,

@@ -60,11 +60,11 @@ async def planned(floor: Floor) -> dict[str, Channel]:
     return {each.message.template: each.message.channel for each in found}
 
 
-async def passes(floor: Floor, hours: int) -> int:
+async def passes(floor: Floor, hours: int, every: int = 1) -> int:
     """So many hours of silence, the sweep at work; how often Ana was looked at."""
     looks = 0
-    for _ in range(hours):
-        floor.later(hours=1)
+    for _ in range(0, hours, every):
+        floor.later(hours=every)
         looks += await floor.engine.silences.visit()
     return looks
 
@@ -97,16 +97,16 @@ async def test_without_consent_there_is_no_risk(floor: Floor) -> None:
 
 async def test_the_stalled_admin_is_written_to_though_nothing_happens(floor: Floor) -> None:
     assert "connect-help" not in await planned(floor)
-    assert await passes(floor, 10) == 10
+    assert await passes(floor, 9, every=3) == 3
     assert await risk(floor) < 0.3
     assert "connect-help" not in await planned(floor)
-    await passes(floor, 5)
+    await passes(floor, 6, every=3)
     assert await risk(floor) >= 0.3
     assert (await planned(floor))["connect-help"] is Channel.EMAIL
 
 
 async def test_activation_coaching_reaches_who_stalls(floor: Floor) -> None:
-    await passes(floor, 48)
+    await passes(floor, 18, every=3)
     assert (await planned(floor))["connect-tip"] is Channel.IN_APP
     ways = await floor.stores.progress.of(TENANT, "ana")
     assert "activation-coaching" in {each.journey for each in ways}
@@ -114,12 +114,12 @@ async def test_activation_coaching_reaches_who_stalls(floor: Floor) -> None:
 
 async def test_churn_reduction_reaches_who_is_away(floor: Floor) -> None:
     await floor.tells("ana", "Import Finished", mode="full", rows=9, state="succeeded")
-    await passes(floor, 24 * 9)
+    await passes(floor, 24 * 9, every=24)
     assert "what-changed" not in await planned(floor)
-    await passes(floor, 48)
+    await passes(floor, 48, every=24)
     assert (await planned(floor))["what-changed"] is Channel.EMAIL
     assert "what-was-missing" not in await planned(floor)
-    await passes(floor, 24 * 8)
+    await passes(floor, 24 * 8, every=24)
     assert "what-was-missing" in await planned(floor)
 
 
