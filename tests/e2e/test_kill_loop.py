@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.crowding import CROWDED
 from tests.e2e.killing.__main__ import report, too_slow
 from tests.e2e.killing.driver import KillLoop, all_points
 from tests.e2e.killing.parts import journal_urls
@@ -20,9 +21,6 @@ SEED = int(os.environ.get("EMBARK_TEST_SEED", "3"))
 LEASES_S = {"sqlite": 15.0, "postgresql+psycopg": 1.5}
 SHARE_OF_POINTS = 0.6
 """Of all points at which a loop this short must have killed; the soak comes by every one."""
-CROWDED = 2.0
-"""Work that takes longer than this times its processor time shares the machine with others: the
-limits stretch by as much as that is exceeded. The command does not stretch them."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

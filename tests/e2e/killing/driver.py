@@ -23,6 +23,7 @@ from random import Random
 from typing import Any, Protocol
 
 from tests import forking
+from tests.crowding import crowding
 from tests.e2e.killing import harbor
 from tests.e2e.killing import worker as processes
 from tests.e2e.killing.checks import Findings, check, drained
@@ -48,7 +49,6 @@ SLOWER = {"counting": 1.0, "harbor": 1.5}
 DRAIN_S, DRAIN_EACH_S = 60.0, 0.1
 """What was left open grows with the kills."""
 SPINS_A_LOOK = 0.002
-SPIN_S = 0.02
 FAULTS_A_LOOK = 0.005
 """Of the looks at the cast, one in 2 ms: some two faults a second."""
 SHARE_AT_RANDOM = 0.35
@@ -119,7 +119,7 @@ class KillLoop:
     ) -> None:
         while sum(self.lives.points.values()) < self.kills:
             if rng.random() < SPINS_A_LOOK:
-                self._crowding.append(_crowding())
+                self._crowding.append(crowding())
             if rng.random() < FAULTS_A_LOOK:
                 target.break_something(rng)
             for place, member in enumerate(cast):
@@ -278,14 +278,6 @@ def _target(kind: str, folder: Path, seed: int) -> Iterator[Target]:
             yield Counting(int(process.stdout.readline()))
         finally:
             process.kill()
-
-
-def _crowding() -> float:
-    """How much longer work takes than it would on cores of its own."""
-    began, spent = time.perf_counter(), time.process_time()
-    while time.process_time() - spent < SPIN_S:
-        pass
-    return (time.perf_counter() - began) / SPIN_S
 
 
 def _end(cast: Sequence[_Member]) -> None:

@@ -51,6 +51,7 @@ from onboarding.store.interventions.store import DeliveryStore, Rules, Wanted
 from onboarding.store.interventions.watches import SqlWatches
 from onboarding.store.interventions.worker import Worker, WorkerParts, WorkerPolicy
 from onboarding.types import Person
+from tests.crowding import crowding, stretched
 from tests.guardrails.databases import postgres, sqlite
 from tests.onboarding.interventions.making import ANA, BO, DAY, HOUR, NOON, mail, message
 from tests.onboarding.interventions.test_helping import desk_of, failed
@@ -378,25 +379,31 @@ def test_an_address_has_one_form() -> None:
 
 @pytest.mark.alone
 async def test_from_friction_to_the_open_page_is_below_three_seconds(tmp_path: Path) -> None:
-    """The import of 200 people fails at the same moment; a worker serves as it does in a server."""
+    """The import of 1,000 people fails at the same moment; a worker serves as it does in a server,
+    beside the desk that finds the frictions, which is given 500 events at a time."""
+    crowded = [crowding(0.1)]
     shown: dict[str, float] = {}
 
     async def push(person: Person, _shown: object) -> None:
         shown[person.user] = monotonic()
 
-    people, stop = [Person("t", f"p{n}", f"a{n % 9}") for n in range(200)], asyncio.Event()
+    people, stop = [Person("t", f"p{n}", f"a{n % 9}") for n in range(1000)], asyncio.Event()
     with sqlite(tmp_path, upgrade) as engine:
         bench = Bench(store=SqlDeliveries(engine, RULES))
         worker = bench.worker(channels={Channel.IN_APP: InApp(push)})
         serving = asyncio.create_task(worker.serve(stop, lambda: datetime.now(UTC)))
         began, now = monotonic(), datetime.now(UTC)
-        made = await desk_of(SqlWatches(engine)).take([(p, failed(at=now)) for p in people], now)
-        expected = {m.message.person.user for m in made if not is_null(m.message)}
+        desk, expected = desk_of(SqlWatches(engine)), set[str]()
+        for half in (people[:500], people[500:]):
+            made = await desk.take([(p, failed(at=now)) for p in half], now)
+            worker.wake()
+            expected |= {m.message.person.user for m in made if not is_null(m.message)}
         async with asyncio.timeout(30):
             while shown.keys() < expected:  # noqa: ASYNC110  what is waited for has no event
                 await asyncio.sleep(0.02)
         stop.set()
         await serving
-    assert 170 < len(expected) <= 200
+    assert 900 < len(expected) <= 1000
     took = sorted(at - began for at in shown.values())
-    assert took[int(len(took) * 0.99)] < 3.0
+    crowded.append(crowding(0.1))
+    assert took[int(len(took) * 0.99)] < stretched(3.0, max(crowded))
