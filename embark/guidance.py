@@ -3,8 +3,7 @@ language, with what they say to a card."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from pydantic import JsonValue
 from agent.deps import Facts
 from agent.guiding import Guide, ListedStep, NextStep, Question, Situation, Standing, Trouble
 from api.advice import Muted, Snooze, UnknownCardError
+from embark.product_reading import ProductReading, Read, person_of, reads_nothing
 from guardrails.decisions import (
     Amount,
     Assignment,
@@ -57,8 +57,6 @@ from onboarding.types import (
 from tools.journal import Action, State
 from tools.types import Actor
 
-READ_S: Final = 2.0
-"""How long the product may take to tell one state."""
 LATELY: Final = timedelta(hours=24)
 """How old trouble may be that the conversation still knows of."""
 MOST_TROUBLES: Final = 5
@@ -83,13 +81,6 @@ _BECAME: Final[Mapping[OutcomeKind, Became]] = MappingProxyType(
     }
 )
 _log = structlog.get_logger(__name__)
-Read = Callable[[Actor, str], Awaitable[JsonValue]]
-"""What a reading tool finds with a person's own rights; None when it cannot be read now."""
-
-
-async def reads_nothing(_actor: Actor, _tool: str) -> JsonValue:
-    """Where no product can be asked."""
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +110,7 @@ class Guidance:
 
     def __init__(self, parts: GuidanceParts) -> None:
         self._parts = parts
+        self._product = ProductReading(parts.read, parts.states, parts.clock)
 
     async def standing(self, actor: Actor, locale: str) -> Standing | None:
         """None also while a database does not answer: nobody waits for next steps."""
@@ -192,7 +184,7 @@ class Guidance:
 
     async def _advice(self, actor: Actor) -> Advice | None:
         parts, person = self._parts, person_of(actor)
-        await self._ask_product(actor, person)
+        await self._product.refresh(actor)
         advice = await parts.advisor.advise(Asking(person, parts.clock(), actor.rights))
         if advice is None or not advice.is_new:
             return advice
@@ -220,9 +212,8 @@ class Guidance:
         return tuple(found)
 
     async def _people(self, actor: Actor) -> Mapping[str, JsonValue]:
-        tools = self._parts.inviting.readings()
-        found = await asyncio.gather(*(self._reading(actor, tool) for tool in tools))
-        return self._parts.inviting.people(dict(zip(tools, found, strict=True)))
+        found = await self._product.all(actor, self._parts.inviting.readings())
+        return self._parts.inviting.people(found)
 
     async def _question(self, actor: Actor, advice: Advice, locale: str) -> Question | None:
         asking = Asking(person_of(actor), self._parts.clock(), actor.rights)
@@ -239,23 +230,6 @@ class Guidance:
             choices=line.choices,
             offered=line.offered,
         )
-
-    async def _ask_product(self, actor: Actor, person: Person) -> None:
-        """States that are not fresh any more, all at once."""
-        parts, now = self._parts, self._parts.clock()
-        wanted = parts.states.stale(person, now)
-        if not wanted:
-            return
-        found = await asyncio.gather(*(self._reading(actor, tool) for tool in wanted))
-        parts.states.take(person, dict(zip(wanted, found, strict=True)), now)
-
-    async def _reading(self, actor: Actor, tool: str) -> JsonValue:
-        try:
-            async with asyncio.timeout(READ_S):
-                return await self._parts.read(actor, tool)
-        except TimeoutError:
-            _log.info("guidance.product_slow", tool=tool)
-            return None
 
     async def _shown(self, advice: Advice, locale: str) -> Standing:
         way, decision = advice.way, advice.decision
@@ -322,10 +296,6 @@ class InformedFacts:
     async def facts(self, actor: Actor) -> Mapping[str, Labelled[JsonValue]]:
         situation = await self._guide.situation(actor)
         return {**situation.facts, **await self._known.facts(actor)}
-
-
-def person_of(actor: Actor) -> Person:
-    return Person(actor.tenant, actor.subject, actor.principal.account or None)
 
 
 def facts_of(moment: Moment) -> dict[str, Labelled[JsonValue]]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import structlog
-from pydantic import JsonValue
-
 from api.shelf import Pause
-from embark.guidance import READ_S, Read, person_of
 from embark.onboarding_parts import Onboarding, reading_with
+from embark.product_reading import ProductReading, person_of
 from embark.records import Records, now
 from guardrails.consent import Permission
 from onboarding.engine.showing import Did, Page, Showing, ShowingParts
-from onboarding.engine.states import KnownStates
 from onboarding.interventions.types import Silence
 from onboarding.journeys import FOLDERS, Catalogue, FileKind, GuideMark, ShownGuide
 from onboarding.store.interventions.store import DeliveryStore
@@ -34,7 +29,6 @@ _PAUSES: Final[dict[Silence, Pause]] = {
     Silence.APPROVAL: "approval",
     Silence.PERSON: "person",
 }
-_log = structlog.get_logger(__name__)
 Waits = Callable[[Actor], Awaitable[bool]]
 """Whether a card waits for this person's own word."""
 
@@ -49,11 +43,10 @@ class GuideParts:
     """`files` are those of the folder: whose media may be fetched."""
 
     showing: Showing
-    states: KnownStates
+    product: ProductReading
     deliveries: DeliveryStore
     files: Catalogue
     folder: Path
-    read: Read
     clock: Callable[[], datetime]
     waits: Waits = nothing_waits
 
@@ -61,6 +54,7 @@ class GuideParts:
 def make_guides(onboarding: Onboarding, records: Records, hands: Hands | None) -> Guides:
     """Over what a server has open."""
     engine, folder = onboarding.engine, onboarding.files.folder
+    read = reading_with(hands.registry if hands is not None else None)
     showing = ShowingParts(
         permission=Permission(records.books.reader),
         moments=engine.moments,
@@ -71,11 +65,10 @@ def make_guides(onboarding: Onboarding, records: Records, hands: Hands | None) -
     return Guides(
         GuideParts(
             showing=Showing(showing),
-            states=engine.states,
+            product=ProductReading(read, engine.states, now),
             deliveries=engine.stores.deliveries,
             files=onboarding.files.journeys,
             folder=folder / FOLDERS[FileKind.GUIDE],
-            read=reading_with(hands.registry if hands is not None else None),
             clock=now,
             waits=_waiting(hands) if hands is not None else nothing_waits,
         )
@@ -98,7 +91,7 @@ class Guides:
         self._media = frozenset(media_of(parts.files))
 
     async def on_page(self, actor: Actor, page: Page) -> tuple[ShownGuide, ...] | None:
-        await self._ask_product(actor)
+        await self._parts.product.refresh(actor)
         return await self._parts.showing.of(person_of(actor), page)
 
     async def busy(self, actor: Actor) -> Pause | None:
@@ -114,22 +107,6 @@ class Guides:
     def media(self, name: str) -> Path | None:
         file = self._parts.folder / name
         return file if name in self._media and file.is_file() else None
-
-    async def _ask_product(self, actor: Actor) -> None:
-        """States that are not fresh any more, all at once."""
-        parts, person, now = self._parts, person_of(actor), self._parts.clock()
-        wanted = parts.states.stale(person, now)
-        found = await asyncio.gather(*(self._reading(actor, tool) for tool in wanted))
-        if wanted:
-            parts.states.take(person, dict(zip(wanted, found, strict=True)), now)
-
-    async def _reading(self, actor: Actor, tool: str) -> JsonValue:
-        try:
-            async with asyncio.timeout(READ_S):
-                return await self._parts.read(actor, tool)
-        except TimeoutError:
-            _log.info("guides.product_slow", tool=tool)
-            return None
 
 
 def media_of(catalogue: Catalogue) -> set[str]:

@@ -28,10 +28,11 @@ from embark.channel_parts import (
     open_channels,
 )
 from embark.event_parts import EventParts, keep_events, make_events
-from embark.guidance import Guidance, GuidanceParts, Read, reads_nothing
+from embark.guidance import Guidance, GuidanceParts
 from embark.layers import ConfigurationError
 from embark.nudges import recording
 from embark.onboarding_database import MODELS, mac_of, open_database
+from embark.product_reading import Read, reads_nothing
 from embark.records import Books, Tell, now
 from embark.settings import Settings
 from guardrails.background import Work, beside, lasting

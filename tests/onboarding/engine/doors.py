@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from api.interventions import Messages
-from embark.guidance import Guidance, GuidanceParts, Read, reads_nothing
+from embark.guidance import Guidance, GuidanceParts
+from embark.product_reading import Read, reads_nothing
 from onboarding.engine.building import new_id
 from onboarding.interventions.links import Links
 from onboarding.store.interventions import MessageDoor
