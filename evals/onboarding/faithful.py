@@ -60,7 +60,7 @@ def faithful(
     total = max(len(everything), 1)
     none = float("nan")
     own = np.array([each.score for each in found])
-    random = np.abs([each.random for each in found])
+    another = np.abs([each.random for each in found])
     return Shown(
         cards=len(found),
         coverage=sum(bool(card.why.key) for card in everything) / total,
@@ -68,7 +68,7 @@ def faithful(
         falls=float((own > 0).mean()) if found else none,
         place_falls=float(np.mean([each.places > 0 for each in found])) if found else none,
         lead_falls=float(np.mean([each.lead > 0 for each in found])) if found else none,
-        ratio=float(own.mean() / max(float(random.mean()), 1e-12)) if found else 0.0,
+        ratio=float(own.mean() / max(float(another.mean()), 1e-12)) if found else 0.0,
     )
 
 
