@@ -11,7 +11,7 @@ from agent.guiding import Question
 from agent.language import Language
 from agent.router import plain
 from agent.state import Memory
-from guardrails import Redacted, literal
+from guardrails import Redacted
 
 
 class Picked(NamedTuple):
@@ -33,7 +33,7 @@ def kept_question(question: Question, words: Language) -> dict[str, object]:
         "question": question.id,
         "session": question.session,
         "values": [*question.choices, None],
-        "said": [plain(literal(each)) for each in choices(question, words)],
+        "said": [plain(each) for each in choices(question, words)],
     }
 
 

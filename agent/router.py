@@ -42,7 +42,7 @@ def rule(text: Redacted, language: Language) -> Ruling:
     return _decide(sums, replies, language.threshold)
 
 
-def plain(text: Redacted) -> str:
+def plain(text: str) -> str:
     """What cues are matched against: lower case, one space, no pauses, no closing punctuation."""
     spoken = _PAUSE.sub(" ", text.lower().replace("\u2019", "'"))
     return " ".join(spoken.split()).strip(_CLOSING)

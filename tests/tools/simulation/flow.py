@@ -11,7 +11,7 @@ from tests.tools.simulation.host import RIGHT, Host, HostTool, host_tools
 from tests.tools.twins import Shelf
 from tools.flows.definition import FlowDefinition
 from tools.flows.drive import FlowParts
-from tools.flows.engine import flow_tools
+from tools.flows.kits import flow_tools
 from tools.types import Manifest
 
 FLOW = "set_up"
