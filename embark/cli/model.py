@@ -15,15 +15,17 @@ import typer
 from embark.cli.output import ExitCode, emit, fail, note, out, settings_of
 from embark.layers import ConfigurationError
 from embark.onboarding_database import MODELS, open_database
+from embark.ranker_parts import open_ranker_parts
 from embark.records import now
 from embark.settings import Settings
 from embark.stall_parts import open_stall_parts
+from onboarding.engine.ranker_rows import rows_in, rung_of, timed
 from onboarding.engine.stall_periods import MOST, periods_in
-from onboarding.ranking import ModelFileError
+from onboarding.ranking import ModelFileError, opened
 from onboarding.store.ranking.champions import SqlChampions
 from onboarding.store.ranking.registry import ModelFolder
 from onboarding.store.ranking.store import RANKER, STALLS, Champions, Move
-from onboarding.training import AHEAD, StallRequest, learn_stalls
+from onboarding.training import AHEAD, Request, StallRequest, learn, learn_stalls
 
 OPERATOR = "operator"
 model_app = typer.Typer(
@@ -77,32 +79,46 @@ def listed(ctx: typer.Context, slot: Slot = RANKER, as_json: AsJson = False) -> 
         out.print(said, markup=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A version that is kept, whatever its gate says."""
+
+    version: str
+    refusal: str | None
+    figures: dict[str, Any]
+    card: str
+
+
 @model_app.command("train")
 def train(
     ctx: typer.Context,
     *,
+    slot: Slot = RANKER,
     name: Annotated[
         str | None, typer.Option(help="Of the new version; the time, when not given.")
     ] = None,
-    rows: Annotated[int, typer.Option(min=100, help="Most rows to learn from.")] = MOST,
+    rows: Annotated[int, typer.Option(min=100, help="Most rows to learn stalling from.")] = MOST,
     as_json: AsJson = False,
 ) -> None:
-    """Learn from the log of events who does not come back. A version is kept whatever its gate
-    says; one that was refused does not serve."""
-    settings = settings_of(ctx)
-    told = asyncio.run(_trained(settings, name or f"{now():%Y-%m-%d.%H%M%S}", rows))
+    """Learn from your own log: what helps whom (ranker), who does not come back (stalls). A version
+    is kept whatever its gate says; one that was refused does not serve."""
+    settings, called = settings_of(ctx), name or f"{now():%Y-%m-%d.%H%M%S}"
+    if slot not in (RANKER, STALLS):
+        raise ConfigurationError([f"--slot {slot}: {RANKER} or {STALLS}"])
+    learned = _ranker(settings, called) if slot == RANKER else _stalls(settings, called, rows)
+    done = asyncio.run(learned)
     if as_json:
-        emit(told)
+        emit({"slot": slot, **asdict(done)})
         return
-    out.print(told["card"], markup=False)
-    refused = told["refusal"]
-    hint = f"refused: {refused}" if refused else f"embark model promote {told['version']}"
-    note(f"{STALLS}: {told['version']} is kept; {hint}")
+    out.print(done.card, markup=False)
+    again = f"embark model promote {done.version} --slot {slot}"
+    hint = f"refused: {done.refusal}" if done.refusal else again
+    note(f"{slot}: {done.version} is kept; {hint}")
 
 
-async def _trained(settings: Settings, name: str, rows: int) -> dict[str, Any]:
+async def _stalls(settings: Settings, name: str, most: int) -> Trained:
     """Raises ConfigurationError where there is too little to learn from."""
-    async with open_stall_parts(settings, rows) as parts:
+    async with open_stall_parts(settings, most) as parts:
         at = now()
         try:
             periods = await periods_in(parts.periods, at)
@@ -111,13 +127,26 @@ async def _trained(settings: Settings, name: str, rows: int) -> dict[str, Any]:
             version = parts.models.save(STALLS, learned.files)
         except (ValueError, FileExistsError) as failure:
             raise ConfigurationError([str(failure)]) from failure
-    return {
-        "slot": STALLS,
-        "version": version,
-        "refusal": learned.verdict.refusal,
-        "figures": {name: asdict(each) for name, each in learned.figures.items()},
-        "card": learned.files["card.md"].decode(),
-    }
+    figures = {name: asdict(each) for name, each in learned.figures.items()}
+    card = learned.files["card.md"].decode()
+    return Trained(version, learned.verdict.refusal, figures, card)
+
+
+async def _ranker(settings: Settings, name: str) -> Trained:
+    """Raises ConfigurationError where there is too little to learn from."""
+    async with open_ranker_parts(settings) as parts:
+        serves = await parts.champions.champion(settings.tenant, RANKER)
+        try:
+            champion = opened(parts.models.load(RANKER, serves)) if serves else None
+            found = await rows_in(parts.rows, now())
+            request = Request(name, rung_of(found), champion)
+            learned = learn(found, request, timed(found, parts.sentences))
+            version = parts.models.save(RANKER, learned.files)
+        except (ModelFileError, ValueError, FileExistsError) as failure:
+            raise ConfigurationError([str(failure)]) from failure
+    figures = {"calibration": asdict(learned.calibration), "gain": learned.compared.gain}
+    figures |= {"gain_low": learned.compared.low, "rows": len(found)}
+    return Trained(version, learned.verdict.refusal, figures, learned.files["card.md"].decode())
 
 
 @model_app.command("promote")

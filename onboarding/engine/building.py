@@ -18,6 +18,7 @@ from onboarding.engine.foreseeing import Foresight, ForesightParts
 from onboarding.engine.hearing import Hearing, HearingParts
 from onboarding.engine.inviting import Inviting
 from onboarding.engine.moments import Moments
+from onboarding.engine.outcomes import Outcomes
 from onboarding.engine.risks import StepRisks
 from onboarding.engine.silences import Silences
 from onboarding.engine.standings import JourneyStandings, StandingParts
@@ -135,6 +136,7 @@ def build(stores: Stores, files: Files, outside: Outside) -> Engine:
         deliveries=stores.deliveries,
         placeholders={n: files.templates.placeholders(n) for n in files.templates.names},
         inviting=inviting,
+        outcomes=Outcomes(stores.steps),
         clock=outside.clock,
     )
     hearing = Hearing(parts)

@@ -13,6 +13,7 @@ from typing import Final
 
 from onboarding.engine.inviting import Inviting
 from onboarding.engine.moments import Moments
+from onboarding.engine.outcomes import Outcomes
 from onboarding.engine.speaking import NOTHING, REASON, locale_of, messages_of, wants_reason
 from onboarding.events import EventLog
 from onboarding.interventions import Reason, Value
@@ -39,6 +40,7 @@ class HearingParts:
     deliveries: DeliveryStore
     placeholders: Mapping[str, Collection[str]]
     inviting: Inviting
+    outcomes: Outcomes
     clock: Callable[[], datetime]
 
 
@@ -73,6 +75,8 @@ class Hearing:
         if moment is None:
             return 0
         way = await parts.journeys.standing(person, moment)
+        if way is not None:
+            await parts.outcomes.note(person, way.progress, moment.now)
         reached = way is not None and way.progress.reached_at is not None
         if way is not None and reached:
             await self._achieved(person, way.enrolment.journey)

@@ -119,7 +119,7 @@ async def _live(settings: Settings) -> None:
 
 
 def test_it_is_learned_from_the_log_promoted_and_served(world: World) -> None:
-    told = world.embark("train", "--name", "v1", "--rows", "900", "--json")
+    told = world.embark("train", "--slot", "stalls", "--name", "v1", "--rows", "900", "--json")
     assert told["refusal"] == "too_little_data"  # ninety people
     assert set(told["figures"]) == {"hazard model", "rule", "logistic", "base rate"}
     assert told["figures"]["hazard model"]["auc"] > 0.6
@@ -153,7 +153,7 @@ async def _served(settings: Settings) -> None:
 def test_only_who_agrees_is_learned_from_and_rows_lead_back_to_the_log(world: World) -> None:
     models, about = models_of(world.settings), []
     for name in ("a", "b"):
-        world.embark("train", "--name", name, "--rows", "300", "--json")
+        world.embark("train", "--slot", "stalls", "--name", name, "--rows", "300", "--json")
         about.append(models.about("stalls", name))
     first, second = about
     assert first["data"] == second["data"]
@@ -164,7 +164,7 @@ def test_only_who_agrees_is_learned_from_and_rows_lead_back_to_the_log(world: Wo
 
 
 def test_a_model_of_other_features_is_not_served(world: World) -> None:
-    world.embark("train", "--name", "c", "--rows", "300", "--json")
+    world.embark("train", "--slot", "stalls", "--name", "c", "--rows", "300", "--json")
     models = models_of(world.settings)
     assert open_stalls(models.load("stalls", "c")).spec == load_files(HARBOR).features.spec
     world.embark("promote", "c", "--slot", "stalls", "--reason", "drill", "--force")
