@@ -44,6 +44,7 @@ from onboarding.engine.files import Files, load_files, read_folder
 from onboarding.engine.following import Follower, Handle
 from onboarding.features.updating import FeatureUpdater
 from onboarding.journeys.lint import lint
+from onboarding.ranking import Policy
 from onboarding.rules import DataFileError
 from onboarding.store.events.engine import move_log
 from onboarding.store.events.log import SqlEventLog
@@ -124,7 +125,13 @@ async def open_onboarding(
         engine = build(
             stores_of(database, log, deliveries),
             files,
-            Outside(owner(settings.tenant), now, books.reader, models_of(settings)),
+            Outside(
+                owner(settings.tenant),
+                now,
+                books.reader,
+                models_of(settings),
+                policy=policy_of(settings),
+            ),
         )
         texts = Texts(files.templates, engine.standings, recording(around.record))
         yield Onboarding(
@@ -153,6 +160,12 @@ def reading_with(catalogue: ReadingTools | None) -> Read:
         return await read_tool(catalogue, actor, tool, {})
 
     return reading
+
+
+def policy_of(settings: Settings) -> Policy:
+    """How much of what is suggested is left to chance."""
+    trying = settings.onboarding.trying
+    return Policy(nothing=trying.nothing, explore=trying.explore)
 
 
 def models_of(settings: Settings) -> ModelFolder:

@@ -67,6 +67,14 @@ class ContactSettings(WithKey):
     region: Region | None = None
 
 
+class TryingSettings(Section):
+    """Shares of decisions on next steps that are left to chance, so that what helps can be learned:
+    nothing new shown, and any of the short list first. Without them no ranker is ever learned."""
+
+    nothing: float = Field(default=0.05, ge=0, le=0.5)
+    explore: float = Field(default=0.30, ge=0, le=1)
+
+
 class OnboardingSettings(Section):
     """Whom the copilot guides; without `folder` nobody."""
 
@@ -84,6 +92,7 @@ class OnboardingSettings(Section):
     """The public address of our own `/v1`: where links to unsubscribe lead."""
     sender: str = "Embark"
     """Who messages are from."""
+    trying: TryingSettings = TryingSettings()
     zone: str | None = None
     """IANA name: quiet hours of people whose own zone is not known."""
     private_hosts: tuple[str, ...] = ()

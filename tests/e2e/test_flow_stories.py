@@ -57,7 +57,7 @@ async def floor_of(harbor: Harbor, folder: Path, *, hurried: bool = False) -> As
         yield floor
 
 
-async def until(holds: Callable[[], bool], within_s: float = 20.0) -> None:
+async def until(holds: Callable[[], bool], within_s: float = 90.0) -> None:
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110  # of another process
             await asyncio.sleep(0.02)
@@ -259,13 +259,15 @@ async def test_a_killed_flow_goes_on_and_doubles_nothing(
     async with open_floor(harbor, tmp_path, working=False) as floor:
         action = await floor.approve(await floor.ask("connect_data", STRIPE))
         first = working(harbor, tmp_path)
-        await until(lambda: reached(harbor, seen))
-        first.kill()
-        first.wait(10)
+        try:
+            await until(lambda: reached(harbor, seen))
+        finally:
+            first.kill()
+            first.wait(10)
         assert (await floor.action(action)).state is State.STARTED
         second = working(harbor, tmp_path)
         try:
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(90):
                 while not (now := await floor.action(action)).ended:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
         finally:

@@ -77,6 +77,8 @@ class Stage:
             "EMBARK_DATA_DIR": str(self.data),
             "EMBARK_ONBOARDING__FOLDER": str(self.onboarding),
             "EMBARK_ONBOARDING__EVENTS__API_KEY": WRITE_KEY,
+            "EMBARK_ONBOARDING__TRYING__NOTHING": "0",  # what is left to chance cannot be told
+            "EMBARK_ONBOARDING__TRYING__EXPLORE": "0",
             "EMBARK_ACTIONS__ADDRESSES": orjson.dumps({"harbor": address}).decode(),
             "EMBARK_ACTIONS__PRIVATE_HOSTS": orjson.dumps([address[7:]]).decode(),
             "EMBARK_IDENTITY__URL": f"{address}/v1/me",

@@ -159,6 +159,7 @@ class Fuzz:
             "connector": "shop",
             "decision": DECISION,
             "action": "connect",
+            "guide": "connect-source@1",
             "name": "role",
             "question": "role",
             "delivery": first_of(other),
