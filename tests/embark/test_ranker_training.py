@@ -23,7 +23,8 @@ from guardrails.consent import Channel, Purpose, Statement
 from onboarding.ranking import RuleRanker, opened
 from onboarding.store.ranking.sql import SqlNextSteps
 from onboarding.types import Person
-from tests.embark.test_model_training import HARBOR, TENANT, World
+from tests.embark.test_model_training import TENANT, World
+from tests.onboarding.engine.floor import HARBOR
 
 PEOPLE = 60
 AGREE = 40
@@ -72,7 +73,7 @@ def test_it_is_learned_kept_and_refused_for_so_few(world: World) -> None:
     about = models.about("ranker", "v1")
     assert about["users"] <= AGREE
     assert about["rung"] == "complete"
-    assert opened(models.load("ranker", "v1"))
+    assert opened(models.load("ranker", "v1")).name == "v1"
     world.embark("promote", "v1", "--reason", "drill", code=ExitCode.GATE)
 
 
