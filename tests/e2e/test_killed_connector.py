@@ -81,7 +81,12 @@ async def _done(floor: Floor, name: str) -> bool:
     try:
         done = await floor.approve(await asked(floor, name))
         ended = await floor.settled(done)
-    except (StoppedError, ApprovalError):  # what was asked in between may be refused meanwhile
+    except StoppedError:
+        return False
+    except (
+        ApprovalError
+    ) as refusal:  # asked while the stop still held here: refused before the word
+        assert refusal.code == "not_pending"
         return False
     assert ended.reason in {"", "not_signed_in"}
     return ended.state is State.SUCCEEDED
